@@ -1,0 +1,328 @@
+"""The one model of a config file: what each key means, its default, and the errors that name the right key.
+
+`Config.load` reads YAML, puts in variables of the environment, applies `--set` overrides and collects every
+unknown key and bad value into one error.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+import os
+import re
+import reprlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError, model_validator
+
+from offbeat.durations import parse_duration_s
+from offbeat.errors import UsageError
+
+# Seconds, written as people do: `30 minutes`.
+Duration = Annotated[float, BeforeValidator(parse_duration_s), Field(ge=0), PlainSerializer(float)]
+Share = Annotated[float, Field(ge=0, le=1)]
+PACK_NAMES = ("tvm", "machine_logs", "curriculum", "installs", "top10")
+DEFAULT_DATA = "../shared/data"  # what ${OFFBEAT_DATA} stands for where it is not set
+_VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
+
+
+class Section(BaseModel):
+    """A head of the config: unknown keys are errors, values never change after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_as_list)]
+
+
+class Columns(Section):
+    """Which columns of a source are what."""
+
+    entity: Names = Field(("entity",), min_length=1, description="columns that name whose events these are; joined by |")
+    time: str | None = Field("event_time", description="column of the event's time; null where `order` is given")
+    event: Names = Field(("event",), min_length=1, description="columns that name the event; joined by |")
+    event_id: str | None = Field(None, description="column that identifies an event; else a hash of the columns")
+    label: str | None = Field(None, description="column with 0 or 1; only evaluate and classifiers' training read it")
+    covariates: Names = Field((), description="columns kept with the event")
+    order: Literal["position", "line"] | None = Field(
+        None, description="for a log without time: `line` orders by line of the one file, `position` by a column"
+    )
+    position: str | None = Field(None, description="column that orders events of a log without time, or breaks ties")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _order_stands_for_time(cls, data: Any) -> Any:
+        if isinstance(data, dict) and data.get("order") and "time" not in data:
+            return {**data, "time": None}
+        return data
+
+
+class Source(Section):
+    """Where events come from."""
+
+    format: Literal["csv", "json", "parquet", "delta", "text", "xes", "jdbc", "kafka", "sequences"] = "csv"
+    path: str | None = Field(None, description="file, folder, glob or URL; variables as ${NAME}")
+    columns: Columns = Field(default_factory=lambda: Columns())
+    time_format: str = Field("auto", description="auto (ISO 8601, epoch s to ns) or a pattern")
+    time_zone: str = Field("UTC", description="zone of times that carry none")
+    pattern: str | None = Field(None, description="format text: a regular expression with named groups")
+    new_columns: Literal["ignore", "keep"] = "ignore"
+    role: Literal["train", "score", "both"] = "both"
+    label: Literal[0, 1] | None = Field(None, description="where a whole source is of one kind")
+    options: dict[str, str] = Field(default_factory=dict, description="options of the reader (delimiter, url, dbtable)")
+
+
+class Quarantine(Section):
+    """What happens to rows that don't meet the contract."""
+
+    limit: Share = Field(0.05, description="share of quarantined rows above which a run is refused")
+    future_skew: Duration = Field(600.0, description="how far after the run date a time may lie")
+
+
+class Sessions(Section):
+    """Where a session ends."""
+
+    gap: Duration | None = Field(1800.0, description="longest silence inside a session; null: an entity is one session")
+    order_by: Names = Field(("event_time", "position"), description="what breaks ties, before event_id does")
+    dedupe: Literal["id", "exact", "none"] = "id"
+    ignore: Names = Field((), description="heartbeat events that neither open nor close a session")
+    max_events: Annotated[int, Field(ge=1)] | None = Field(100_000, description="null: never cut")
+    max_duration: Duration | None = Field(86_400.0, description="null: never cut")
+    late: Literal["rekey", "quarantine"] = "rekey"
+    lateness: Duration = Field(7 * 86_400.0, description="how late an event may be before `late` speaks")
+
+
+class Sample(Section):
+    """What the driver trains on."""
+
+    max_sessions: int = Field(200_000, ge=1)
+    by: Names = Field(("day",), description="strata of the sample")
+
+
+class Split(Section):
+    """How sessions are parted into training and held-out ones."""
+
+    by: Literal["time", "entity"] = "time"
+    holdout: Annotated[float, Field(gt=0, lt=1)] = 0.2
+
+
+class Model(Section):
+    """What is trained, on what, and how it is parted."""
+
+    detector: str = "lstm"
+    sample: Sample = Field(default_factory=lambda: Sample())
+    split: Split = Field(default_factory=lambda: Split())
+    seed: int = Field(0, ge=0)
+    settings: dict[str, Any] = Field(default_factory=dict, description="the detector's own (units, layers, epochs …)")
+
+
+class Score(Section):
+    """How sessions are judged."""
+
+    alert_budget: Annotated[float, Field(gt=0, lt=1)] = Field(0.01, description="share of normal sessions that may be flagged")
+    top_k: int = Field(5, ge=1, le=100)
+    min_events: int = Field(2, ge=0)
+    unknown_limit: Share = 0.5
+    event_detail: Literal["flagged", "all"] = "flagged"
+    batch_size: int = Field(64, ge=1, description="sessions that go through the network together")
+
+
+class Drift(Section):
+    """When drift stops a run."""
+
+    limit: Share | None = None
+
+
+class Evaluate(Section):
+    """What the evaluation compares and scales to."""
+
+    detectors: Names = Field(("new_event", "length", "counts", "ngram2", "edit"), description="simple ones set beside")
+    scale_normals: int | None = Field(None, ge=1, description="normal sessions that the false-positive rate is scaled to")
+    resamples: int = Field(1000, ge=100)
+
+
+class Generate(Section):
+    """What `offbeat generate` makes."""
+
+    path: str | None = None
+    rows: int = Field(1_000_000, ge=1)
+    seed: int = Field(0, ge=0)
+    plant: bool = True
+    settings: dict[str, Any] = Field(default_factory=dict, description="the pack's own (fault rates, days …)")
+
+
+class Serve(Section):
+    """Where the web form listens."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(8432, ge=0, le=65535)
+
+
+class Config(Section):
+    """A config file, whole and checked."""
+
+    name: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$", description="names the models and the runs")
+    pack: Literal["tvm", "machine_logs", "curriculum", "installs", "top10"] | None = None
+    lake: str = Field(description="a folder where it has a / or ://, else catalog.schema")
+    source: tuple[Source, ...] = Field(description="one source, or a list of them")
+    quarantine: Quarantine = Field(default_factory=lambda: Quarantine())
+    sessions: Sessions = Field(default_factory=lambda: Sessions())
+    model: Model = Field(default_factory=lambda: Model())
+    score: Score = Field(default_factory=lambda: Score())
+    drift: Drift = Field(default_factory=lambda: Drift())
+    evaluate: Evaluate = Field(default_factory=lambda: Evaluate())
+    output: dict[str, Any] = Field(default_factory=dict, description="what a pack writes besides tables")
+    generate: Generate = Field(default_factory=lambda: Generate())
+    serve: Serve = Field(default_factory=lambda: Serve())
+
+    @classmethod
+    def load(cls, path: str | Path, *, overrides: Sequence[str] = (), lake: str | None = None) -> Self:
+        """Read, complete and check a config file.
+
+        Args:
+            path: a YAML file.
+            overrides: `path.to.key=value`, the value read as YAML; a number in the path reaches into a list.
+            lake: where given, in place of the file's.
+
+        Raises:
+            UsageError: the file can't be read, or any key or value in it is wrong; all are named.
+        """
+        data = _read_yaml(Path(path))
+        if isinstance(data.get("source"), dict):
+            data["source"] = [data["source"]]
+        for override in overrides:
+            _apply_override(data, override)
+        if lake is not None:
+            data["lake"] = lake
+        try:
+            return cls.model_validate(_expand(data))
+        except ValidationError as error:
+            raise UsageError(f"config {path}: {'; '.join(_problems(cls, error))}") from None
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of the resolved config, 16 hex digits: the same config has the same hash."""
+        text = json.dumps(self.model_dump(mode="json"), sort_keys=True, ensure_ascii=False)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise UsageError(f"config {path}: {error.strerror or error}; give an existing YAML file with --config") from None
+    except UnicodeDecodeError as error:
+        raise UsageError(f"config {path}: not UTF-8 at byte {error.start}; save it as UTF-8") from None
+    try:
+        data = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise UsageError(f"config {path}: not YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(data, dict):
+        raise UsageError(f"config {path}: expected keys and values, got {type(data).__name__}; see conf/ for examples")
+    return data
+
+
+def _apply_override(data: dict[str, Any], override: str) -> None:
+    """Set one `path.to.key=value` in the raw config, making the heads on its way."""
+    path, equals, text = override.partition("=")
+    *heads, last = path.strip().split(".")
+    if not equals or not last or not all(heads):
+        raise UsageError(f"--set {override}: expected path.to.key=value")
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        value = text
+    at: Any = data
+    for step in heads:
+        at = _reach(at, step, override)
+    if isinstance(at, list) and len(at) == 1 and not last.isdigit():
+        at = at[0]  # `source.path` reaches into a list of one
+    if isinstance(at, list):
+        at[_index(at, last, override)] = value
+    else:
+        at[last] = value
+
+
+def _reach(at: Any, step: str, override: str) -> Any:
+    """The head or list that `step` names in `at`; a head that is not there is made."""
+    if isinstance(at, list) and len(at) == 1 and not step.isdigit():
+        at = at[0]
+    if isinstance(at, list):
+        inner = at[_index(at, step, override)]
+    else:
+        if at.get(step) is None:
+            at[step] = {}
+        inner = at[step]
+    if not isinstance(inner, dict | list):
+        raise UsageError(f"--set {override}: {step} is a value, not a head")
+    return inner
+
+
+def _index(items: list[Any], step: str, override: str) -> int:
+    if not step.isdigit() or int(step) >= len(items):
+        raise UsageError(f"--set {override}: expected a number below {len(items)} in place of {step}")
+    return int(step)
+
+
+def _expand(value: Any) -> Any:
+    """Put variables of the environment in, everywhere in the config."""
+    if isinstance(value, dict):
+        return {key: _expand(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_expand(inner) for inner in value]
+    return _VARIABLE.sub(_variable, value) if isinstance(value, str) else value
+
+
+def _variable(match: re.Match[str]) -> str:
+    name, default = match.groups()
+    if name == "OFFBEAT_DATA" and default is None:
+        default = DEFAULT_DATA
+    found = os.environ.get(name, default)
+    if found is None:
+        raise UsageError(f"config: variable ${{{name}}} is not set; export {name} or write ${{{name}:-default}}")
+    return found
+
+
+def _problems(model: type[BaseModel], error: ValidationError) -> list[str]:
+    return [_problem(model, tuple(item["loc"]), item) for item in error.errors()]
+
+
+def _problem(model: type[BaseModel], loc: tuple[int | str, ...], item: Any) -> str:
+    where = ".".join(str(step) for step in loc if not str(step).startswith(("function-", "tuple", "list["))) or "config"
+    if item["type"] == "extra_forbidden":
+        known = _keys_at(model, loc[:-1])
+        near = difflib.get_close_matches(str(loc[-1]), known, n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}"
+        return f"unknown key {where}; {hint}"
+    if item["type"] == "missing":
+        return f"key {where} is missing"
+    text = item["msg"].removeprefix("Value error, ")
+    got = "" if "got" in text else f", got {reprlib.repr(item['input'])}"
+    return f"{where}: {text[0].lower()}{text[1:]}{got}"
+
+
+def _keys_at(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
+    """Names of the keys that the head at `loc` knows."""
+    at: Any = model
+    for step in loc:
+        if isinstance(step, str) and isinstance(at, type) and step in at.model_fields:
+            at = _section_in(at.model_fields[step].annotation)
+    return list(at.model_fields) if isinstance(at, type) else []
+
+
+def _section_in(annotation: Any) -> Any:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for inner in getattr(annotation, "__args__", ()):
+        found = _section_in(inner)
+        if found is not None:
+            return found
+    return None

@@ -1,0 +1,83 @@
+"""What a Delta table is: name, columns with comments, key, clustering, constraints, in one object."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from pyspark.sql.types import DataType, StructField, StructType
+
+CONTRACT_VERSION = 1  # raised by one when a column is renamed or retyped; `maintain --upgrade` brings lakes along
+
+
+@dataclass(frozen=True)
+class Col:
+    """A column: its Spark SQL type as DDL, and the comment that a reader of the table sees."""
+
+    name: str
+    type: str
+    comment: str
+    null: bool = True
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of the contract.
+
+    Attributes:
+        key: columns that name a row; a MERGE goes by them.
+        cluster_by: at most four columns that consumers filter by.
+        checks: name to SQL condition; Delta refuses rows that break one.
+        change_feed: whether consumers can follow its changes.
+    """
+
+    name: str
+    doc: str
+    columns: tuple[Col, ...]
+    key: tuple[str, ...]
+    cluster_by: tuple[str, ...] = ()
+    checks: dict[str, str] = field(default_factory=dict)
+    change_feed: bool = False
+
+    @property
+    def column_names(self) -> list[str]:
+        return [column.name for column in self.columns]
+
+    @property
+    def schema(self) -> StructType:
+        """The table's schema, as a writer must meet it."""
+        return StructType(
+            [StructField(c.name, DataType.fromDDL(c.type), c.null, {"comment": c.comment}) for c in self.columns]
+        )
+
+    @property
+    def properties(self) -> dict[str, str]:
+        """Delta's properties; only features that Polars, delta-rs and DuckDB can read are switched on."""
+        fixed = {"delta.enableDeletionVectors": "false", "offbeat.table": self.name}
+        fixed["offbeat.contract"] = str(CONTRACT_VERSION)
+        fixed["delta.enableChangeDataFeed"] = str(self.change_feed).lower()
+        return fixed
+
+    def ddl(self, reference: str) -> str:
+        """`CREATE TABLE` for the table at `reference` (a quoted name)."""
+        columns = ",\n  ".join(_column_ddl(column) for column in self.columns)
+        cluster = f"\nCLUSTER BY ({', '.join(map(quoted, self.cluster_by))})" if self.cluster_by else ""
+        properties = ", ".join(f"{literal(key)} = {literal(value)}" for key, value in self.properties.items())
+        return (
+            f"CREATE TABLE IF NOT EXISTS {reference} (\n  {columns}\n) USING DELTA{cluster}\n"
+            f"COMMENT {literal(self.doc)}\nTBLPROPERTIES ({properties})"
+        )
+
+
+def _column_ddl(column: Col) -> str:
+    not_null = "" if column.null else " NOT NULL"
+    return f"{quoted(column.name)} {column.type}{not_null} COMMENT {literal(column.comment)}"
+
+
+def quoted(name: str) -> str:
+    """A name as SQL takes it, whatever is in it."""
+    return "`" + name.replace("`", "``") + "`"
+
+
+def literal(text: str) -> str:
+    """A text as a SQL literal."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
