@@ -55,7 +55,8 @@ class Table:
         fixed = {"delta.enableDeletionVectors": "false", "offbeat.table": self.name}
         fixed["offbeat.contract"] = str(CONTRACT_VERSION)
         fixed["delta.enableChangeDataFeed"] = str(self.change_feed).lower()
-        return fixed
+        # Given at creation, constraints are part of the first commit: no writer ever sees the table without them.
+        return fixed | {f"delta.constraints.{name}": condition for name, condition in self.checks.items()}
 
     def ddl(self, reference: str) -> str:
         """`CREATE TABLE` for the table at `reference` (a quoted name)."""

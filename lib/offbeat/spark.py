@@ -1,0 +1,124 @@
+"""The SparkSession: an embedded default on a laptop, or the one that the cluster hands over.
+
+Only this module builds a session, and only it and one function in `scoring/` touch what Spark Connect lacks.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from pyspark.sql import SparkSession
+
+from offbeat import runtime
+
+log = logging.getLogger(__name__)
+
+_EXTENSION = "io.delta.sql.DeltaSparkSessionExtension"
+_CATALOG = "org.apache.spark.sql.delta.catalog.DeltaCatalog"
+# What results depend on; everything else on a cluster is the cluster's.
+_RESULTS = {
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.ansi.enabled": "true",
+    "spark.sql.execution.arrow.pyspark.enabled": "true",
+}
+# For one machine: few partitions and few tasks that only list files, since start-up is what a small log pays for.
+_EMBEDDED = {
+    "spark.ui.enabled": "false",
+    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.driver.host": "127.0.0.1",
+    "spark.sql.shuffle.partitions": str(2 * (os.cpu_count() or 2)),
+    "spark.databricks.delta.snapshotPartitions": "2",
+    "spark.sql.sources.parallelPartitionDiscovery.parallelism": "4",
+    "spark.sql.execution.arrow.maxRecordsPerBatch": "10000",
+}
+
+
+def open_session(app_name: str = "offbeat", *, verbose: bool = False) -> SparkSession:
+    """The session to work in.
+
+    Over Spark Connect (`SPARK_REMOTE`) and on Databricks it is the one that is there; under spark-submit it is made
+    on the cluster that spark-submit names; else an embedded one on all cores of this machine is started.
+
+    Raises:
+        UsageError: there is no Java, or the Delta JARs can't be had.
+    """
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # else executors take a bare `python3`
+    if os.environ.get("SPARK_REMOTE"):
+        spark = SparkSession.builder.getOrCreate()
+    else:
+        spark = SparkSession.getActiveSession() or _start(app_name, verbose=verbose)
+    for key, value in _RESULTS.items():
+        spark.conf.set(key, value)
+    return spark
+
+
+def has_context(spark: SparkSession) -> bool:
+    """Whether the session has a SparkContext (it has none over Spark Connect)."""
+    return not type(spark).__module__.startswith("pyspark.sql.connect")
+
+
+def _start(app_name: str, *, verbose: bool) -> SparkSession:
+    submitted = "PYSPARK_GATEWAY_PORT" in os.environ
+    if not submitted:
+        runtime.ensure_java()
+        os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
+    builder = SparkSession.builder.appName(app_name)
+    settings = dict(_RESULTS)
+    if not submitted:
+        settings |= _EMBEDDED | {
+            "spark.master": f"local[{os.environ.get('OFFBEAT_CORES', '*')}]",
+            "spark.driver.memory": os.environ.get("OFFBEAT_DRIVER_MEMORY", "3g"),
+            "spark.driver.extraJavaOptions": _quiet(verbose),
+        }
+    settings |= _delta(submitted)
+    for key, value in settings.items():
+        builder = builder.config(key, value)
+    spark = builder.getOrCreate()
+    spark.sparkContext.setLogLevel("WARN" if verbose else "ERROR")
+    return spark
+
+
+def _quiet(verbose: bool) -> str:
+    """JVM options: less chatter on stderr, which is for the job's own log lines."""
+    if verbose:
+        return ""
+    return f"-Dlog4j2.configurationFile={Path(__file__).with_name('log4j2.properties').as_uri()}"
+
+
+def _delta(submitted: bool) -> dict[str, str]:
+    """Settings that bring Delta: nothing but its names where the cluster has it on its class path."""
+    names = {"spark.sql.extensions": _EXTENSION, "spark.sql.catalog.spark_catalog": _CATALOG}
+    if submitted and _on_class_path(_EXTENSION):
+        return names
+    jars = [str(jar) for jar in runtime.delta_jars()]
+    if submitted:
+        _add_to_class_path(jars)
+    return names | {"spark.jars": ",".join(jars)}
+
+
+def _on_class_path(name: str) -> bool:
+    jvm = _jvm()
+    try:
+        jvm.java.lang.Thread.currentThread().getContextClassLoader().loadClass(name)
+    except Exception:  # py4j wraps ClassNotFoundException
+        return False
+    return True
+
+
+def _add_to_class_path(jars: list[str]) -> None:
+    """Let the driver that spark-submit has started see the JARs; `spark.jars` set this late reaches executors only."""
+    jvm = _jvm()
+    loader = jvm.java.lang.Thread.currentThread().getContextClassLoader()
+    for jar in jars:
+        loader.addURL(jvm.java.io.File(jar).toURI().toURL())
+
+
+def _jvm() -> Any:
+    from pyspark import SparkContext
+
+    SparkContext._ensure_initialized()
+    return SparkContext._jvm

@@ -1,0 +1,234 @@
+"""The only code that writes Delta tables: create, append, merge and overwrite, each once per transaction id."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from offbeat.errors import UsageError
+from offbeat.tables.table import CONTRACT_VERSION, Table, quoted
+
+log = logging.getLogger(__name__)
+
+# A transaction: the application's id and a version that grows. Delta drops a second commit of the same pair,
+# and refuses two at once, so that a retry writes once and of two concurrent runs one loses cleanly.
+Txn = tuple[str, int]
+_TXN_APP_ID = "spark.databricks.delta.write.txnAppId"
+_TXN_VERSION = "spark.databricks.delta.write.txnVersion"
+_USER_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
+
+
+class Lake:
+    """The tables of one lake: a folder where the location has a `/` or `://`, else `catalog.schema`.
+
+    Args:
+        spark: an open session with Delta.
+        location: folder, URL or `catalog.schema`.
+        metadata: text written into each commit (run id, versions).
+    """
+
+    def __init__(self, spark: SparkSession, location: str, *, metadata: str = "") -> None:
+        self.spark = spark
+        self.is_folder = "/" in location or location.startswith(".")
+        self.location = _absolute(location) if self.is_folder else location
+        self.metadata = metadata
+        self._ensured: set[str] = set()
+
+    def reference(self, table: Table) -> str:
+        """The table's quoted name in SQL."""
+        if self.is_folder:
+            return f"delta.{quoted(self.path(table.name))}"
+        return ".".join(quoted(part) for part in (*self.location.split("."), table.name))
+
+    def path(self, *parts: str) -> str:
+        """Path of something inside a lake that is a folder."""
+        return "/".join((self.location.rstrip("/"), *parts))
+
+    @property
+    def local_folder(self) -> Path | None:
+        """The lake's folder on this machine; None where it is a catalog or remote storage."""
+        return Path(self.location) if self.is_folder and "://" not in self.location else None
+
+    def exists(self, table: Table) -> bool:
+        """Whether the table is there; a table that something else wrote is an error.
+
+        Raises:
+            UsageError: there is something at its place that offbeat did not write.
+        """
+        if table.name in self._ensured:
+            return True
+        found = self._properties(table)
+        if found is None:
+            return False
+        self._assert_ours(table, found)
+        self._ensured.add(table.name)
+        return True
+
+    def ensure(self, *tables: Table) -> None:
+        """Create the tables that are missing; check those that are there.
+
+        Raises:
+            UsageError: a table was written by something else, or has other columns than the contract.
+        """
+        for table in tables:
+            if self.exists(table):
+                continue
+            self.spark.sql(table.ddl(self.reference(table)))
+            self._ensured.add(table.name)
+
+    def read(self, table: Table) -> DataFrame:
+        """The table as it is now.
+
+        Raises:
+            UsageError: it is not there yet.
+        """
+        if not self.exists(table):
+            raise UsageError(f"lake {self.location}: no table {table.name} yet; run the step that writes it first")
+        return self.spark.read.table(self.reference(table))
+
+    def read_stream(self, table: Table, *, options: dict[str, str] | None = None) -> DataFrame:
+        """The table's rows as they are added, as a stream."""
+        reader = self.spark.readStream.format("delta").options(**(options or {}))
+        return reader.load(self.path(table.name)) if self.is_folder else reader.table(self.reference(table))
+
+    def version(self, table: Table) -> int:
+        """Delta version of the table's newest commit."""
+        row = self.spark.sql(f"DESCRIBE HISTORY {self.reference(table)} LIMIT 1").first()
+        return int(row["version"]) if row is not None else -1
+
+    def append(self, table: Table, rows: DataFrame, *, txn: Txn | None = None) -> None:
+        """Add rows; with `txn`, once, however often it is tried."""
+        self.ensure(table)
+        with self._commit(txn):
+            self._writer(table, rows, "append")
+
+    def overwrite(self, table: Table, rows: DataFrame, *, where: str | None = None, txn: Txn | None = None) -> None:
+        """Put rows in place of all, or of those that meet `where`, in one commit."""
+        self.ensure(table)
+        with self._commit(txn):
+            self._writer(table, rows, "overwrite", **({"replaceWhere": where} if where else {}))
+
+    def delete(self, table: Table, where: str) -> None:
+        """Remove the rows that meet `where`."""
+        if self.exists(table):
+            with self._commit(None):
+                self.spark.sql(f"DELETE FROM {self.reference(table)} WHERE {where}")
+
+    def merge(
+        self, table: Table, rows: DataFrame, *, txn: Txn | None = None, delete: str | None = None, prune: str | None = None
+    ) -> None:
+        """Bring rows in by the table's key: new ones are inserted, known ones updated.
+
+        Args:
+            rows: at most one row per key; not recomputed to something else when read twice.
+            delete: name of a boolean column of `rows`; where it is true, the table's row is removed.
+            prune: condition on `t` (the table) that every matching row meets, so that files can be skipped.
+        """
+        self.ensure(table)
+        view = f"merge_{table.name}_{uuid4().hex}"
+        rows.createOrReplaceTempView(view)
+        try:
+            with self._commit(txn):
+                self.spark.sql(self._merge_sql(table, view, delete, prune))
+        finally:
+            self.spark.catalog.dropTempView(view)
+
+    def _merge_sql(self, table: Table, view: str, delete: str | None, prune: str | None) -> str:
+        on = " AND ".join(f"t.{quoted(key)} = s.{quoted(key)}" for key in table.key)
+        others = [name for name in table.column_names if name not in table.key]
+        update = ", ".join(f"t.{quoted(name)} = s.{quoted(name)}" for name in others)
+        names = ", ".join(map(quoted, table.column_names))
+        values = ", ".join(f"s.{quoted(name)}" for name in table.column_names)
+        clauses = [f"MERGE INTO {self.reference(table)} AS t USING {quoted(view)} AS s ON {on}"]
+        clauses[0] += f" AND ({prune})" if prune else ""
+        keep = f" AND NOT s.{quoted(delete)}" if delete else ""
+        if delete:
+            clauses.append(f"WHEN MATCHED AND s.{quoted(delete)} THEN DELETE")
+        clauses.append(f"WHEN MATCHED THEN UPDATE SET {update}")
+        clauses.append(f"WHEN NOT MATCHED{keep} THEN INSERT ({names}) VALUES ({values})")
+        return "\n".join(clauses)
+
+    def _writer(self, table: Table, rows: DataFrame, mode: str, **options: str) -> None:
+        columns = [F.col(quoted(c.name)).cast(c.type).alias(c.name) for c in table.columns]
+        writer = rows.select(*columns).write.format("delta").mode(mode).options(**options)
+        if self.is_folder:
+            writer.save(self.path(table.name))
+        else:
+            writer.saveAsTable(self.reference(table))
+
+    @contextmanager
+    def _commit(self, txn: Txn | None) -> Iterator[None]:
+        """Session settings that Delta reads at a commit, set around it and unset after."""
+        settings = {_USER_METADATA: self.metadata} if self.metadata else {}
+        if txn is not None:
+            settings |= {_TXN_APP_ID: txn[0], _TXN_VERSION: str(txn[1])}
+        for key, value in settings.items():
+            self.spark.conf.set(key, value)
+        try:
+            yield
+        finally:
+            for key in settings:
+                self.spark.conf.unset(key)
+
+    def _properties(self, table: Table) -> dict[str, str] | None:
+        """The live table's properties; None where there is nothing at its place."""
+        if self.is_folder:
+            self._assert_place(table)
+        try:
+            rows = self.spark.sql(f"SHOW TBLPROPERTIES {self.reference(table)}").collect()
+        except Exception as error:
+            if _is_missing(error):
+                return None
+            if "NOT_A_DELTA_TABLE" in str(error) or "not a Delta table" in str(error):
+                raise self._foreign(table, "is not a Delta table") from None
+            raise
+        return {row["key"]: row["value"] for row in rows}
+
+    def _assert_place(self, table: Table) -> None:
+        folder = self.local_folder
+        if folder is None:
+            return
+        place = folder / table.name
+        if folder.exists() and not folder.is_dir():
+            raise UsageError(f"lake {self.location}: is a file, not a folder; give another folder with --lake")
+        if place.is_dir() and any(place.iterdir()) and not (place / "_delta_log").is_dir():
+            raise self._foreign(table, "holds files that are not a Delta table")
+        if place.exists() and not place.is_dir():
+            raise self._foreign(table, "is a file")
+
+    def _assert_ours(self, table: Table, found: dict[str, str]) -> None:
+        if found.get("offbeat.table") != table.name:
+            raise self._foreign(table, "was written by something else")
+        contract = int(found.get("offbeat.contract", "0"))
+        if contract > CONTRACT_VERSION:
+            raise UsageError(
+                f"lake {self.location}: table {table.name} has contract {contract}, newer than this offbeat "
+                f"({CONTRACT_VERSION}); install a newer offbeat"
+            )
+        live = {f.name: f.dataType.simpleString() for f in self.spark.read.table(self.reference(table)).schema}
+        ours = {f.name: f.dataType.simpleString() for f in table.schema}
+        if live != ours:
+            differ = sorted(name for name in live.keys() | ours.keys() if live.get(name) != ours.get(name))
+            raise UsageError(
+                f"lake {self.location}: table {table.name} differs from the contract in {', '.join(differ)}; "
+                "give another folder with --lake"
+            )
+
+    def _foreign(self, table: Table, what: str) -> UsageError:
+        return UsageError(f"lake {self.location}: {table.name} {what}; give another folder with --lake")
+
+
+def _absolute(location: str) -> str:
+    return location if "://" in location else str(Path(location).expanduser().absolute())
+
+
+def _is_missing(error: Exception) -> bool:
+    text = str(error)
+    missing: Sequence[str] = ("TABLE_OR_VIEW_NOT_FOUND", "PATH_DOES_NOT_EXIST", "doesn't exist", "SCHEMA_NOT_FOUND")
+    return any(sign in text for sign in missing) or "DELTA_TABLE_NOT_FOUND" in text

@@ -1,0 +1,35 @@
+"""Fixtures that all tests share: one Spark session per process, and the folder of real data."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+os.environ["TZ"] = "UTC"
+time.tzset()
+os.environ.setdefault("OFFBEAT_CORES", "2")
+os.environ.setdefault("OFFBEAT_DRIVER_MEMORY", "2g")
+
+
+@pytest.fixture(scope="session")
+def spark() -> Iterator["SparkSession"]:  # noqa: F821 - imported lazily, so that tests without Spark stay fast
+    """A session with Delta, two partitions a shuffle, UTC; made by the code that jobs use."""
+    from offbeat.spark import open_session
+
+    session = open_session("offbeat-tests")
+    session.conf.set("spark.sql.shuffle.partitions", "2")
+    yield session
+    session.stop()
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """The folder of real data; tests that need it are skipped where it is absent."""
+    folder = Path(os.environ.get("OFFBEAT_DATA", Path(__file__).parents[2] / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"no real data: set OFFBEAT_DATA (looked in {folder})")
+    return folder
