@@ -1,0 +1,96 @@
+"""The steps of `make setup`: `python -m offbeat.runtime venv FOLDER`, and later `… setup`."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from offbeat.errors import OffbeatError, UsageError
+from offbeat.runtime.jars import copy_from_ivy, delta_jars
+from offbeat.runtime.java import ensure_java, find_java
+
+JAVA_PACKAGES = ("openjdk-17-jre-headless", "openjdk-21-jre-headless")
+OLDEST_PINNED = (3, 11)  # of the packages in constraints.txt; setup.py says what offbeat itself runs on
+
+
+def make_environment(folder: Path) -> None:
+    """Make a virtual environment at `folder`, unless one that works is there.
+
+    Raises: UsageError: this Python is too old for the pinned packages, or lacks what makes environments.
+    """
+    version = ".".join(map(str, sys.version_info[:2]))
+    if sys.version_info < OLDEST_PINNED:
+        wanted = ".".join(map(str, OLDEST_PINNED))
+        raise UsageError(
+            f"Python {version} is too old for constraints.txt: make setup PYTHON=python{wanted}, or newer"
+        )
+    python = folder / "bin" / "python"
+    if (
+        python.exists()
+        and subprocess.run([python, "-m", "pip", "-V"], capture_output=True, check=False).returncode == 0
+    ):
+        return
+    if not importlib.util.find_spec("ensurepip") and not install(f"python{version}-venv"):
+        raise UsageError(
+            f"this Python can't make environments: apt-get install python{version}-venv, and try again"
+        )
+    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+
+
+def set_up() -> None:
+    """Find Java, or install it where this is root on Debian or Ubuntu, and fill the cache of JARs."""
+    if find_java() is None:
+        install(*JAVA_PACKAGES)
+    print(f"Java: {ensure_java()}")
+    for jar in delta_jars():
+        print(f"Delta: {jar}")
+
+
+def install(*packages: str) -> bool:
+    """Install the first of `packages` that can be had.
+
+    Returns: False where none can, or where this isn't root on Debian or Ubuntu.
+    """
+    apt = shutil.which("apt-get")
+    if os.geteuid() != 0 or apt is None:
+        return False
+    env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    subprocess.run([apt, "update", "-q"], env=env, stdout=sys.stderr, check=False)
+    command = [apt, "install", "-y", "-q", "--no-install-recommends"]
+    return any(
+        subprocess.run([*command, package], env=env, stdout=sys.stderr, check=False).returncode == 0
+        for package in packages
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one step; return its exit status."""
+    parser = argparse.ArgumentParser(prog="python -m offbeat.runtime", description="steps of `make setup`")
+    steps = parser.add_subparsers(dest="step", required=True)
+    steps.add_parser("venv", help="make a virtual environment").add_argument("folder", type=Path)
+    steps.add_parser("setup", help="find or install Java, fill the cache of JARs")
+    fetch = steps.add_parser("fetch", help="copy the JARs of an artifact of Delta's into a folder")
+    fetch.add_argument("coordinate")
+    fetch.add_argument("folder", type=Path)
+    args = parser.parse_args(argv)
+    try:
+        if args.step == "venv":
+            make_environment(args.folder)
+        elif args.step == "setup":
+            set_up()
+        else:
+            copy_from_ivy(args.coordinate, args.folder)
+    except OffbeatError as error:
+        print(f"offbeat: {error}", file=sys.stderr)
+        return error.exit_status
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
