@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Event
 from uuid import uuid4
 
 from pyspark.sql import DataFrame, SparkSession
@@ -38,6 +39,8 @@ class Lake:
         self.is_folder = "/" in location or location.startswith(".")
         self.location = _absolute(location) if self.is_folder else location
         self.metadata = metadata
+        self.tables_read: dict[str, int] = {}
+        self.tables_written: dict[str, int] = {}
         self._ensured: set[str] = set()
 
     def reference(self, table: Table) -> str:
@@ -90,34 +93,85 @@ class Lake:
         """
         if not self.exists(table):
             raise UsageError(f"lake {self.location}: no table {table.name} yet; run the step that writes it first")
+        self.tables_read.setdefault(table.name, self.version(table))
         return self.spark.read.table(self.reference(table))
 
     def read_stream(self, table: Table, *, options: dict[str, str] | None = None) -> DataFrame:
         """The table's rows as they are added, as a stream."""
+        self.tables_read.setdefault(table.name, self.version(table))
         reader = self.spark.readStream.format("delta").options(**(options or {}))
         return reader.load(self.path(table.name)) if self.is_folder else reader.table(self.reference(table))
 
     def version(self, table: Table) -> int:
         """Delta version of the table's newest commit."""
+        if self.local_folder is not None:  # names of commits say it; DESCRIBE HISTORY reads them all
+            commits = (self.local_folder / table.name / "_delta_log").glob("*.json")
+            return max((int(commit.stem) for commit in commits if commit.stem.isdigit()), default=-1)
         row = self.spark.sql(f"DESCRIBE HISTORY {self.reference(table)} LIMIT 1").first()
         return int(row["version"]) if row is not None else -1
 
     def append(self, table: Table, rows: DataFrame, *, txn: Txn | None = None) -> None:
         """Add rows; with `txn`, once, however often it is tried."""
         self.ensure(table)
-        with self._commit(txn):
+        with self._commit(table, txn):
             self._writer(table, rows, "append")
 
     def overwrite(self, table: Table, rows: DataFrame, *, where: str | None = None, txn: Txn | None = None) -> None:
         """Put rows in place of all, or of those that meet `where`, in one commit."""
         self.ensure(table)
-        with self._commit(txn):
+        with self._commit(table, txn):
             self._writer(table, rows, "overwrite", **({"replaceWhere": where} if where else {}))
+
+    def replace(
+        self,
+        table: Table,
+        rows: DataFrame,
+        ids: DataFrame,
+        *,
+        within: dict[str, str],
+        txn: Txn | None = None,
+    ) -> None:
+        """Put rows in place of all rows that have one of the ids, in one commit.
+
+        Args:
+            rows: at most one row per key of the table.
+            ids: one column, part of the table's key: whose rows are replaced, also where none come in their place.
+            within: values of other columns that the replaced rows have.
+            txn: with it the commit is made once, however often it is tried.
+        """
+        there = self.read(table)
+        for column, value in within.items():
+            there = there.where(F.col(column) == F.lit(value))
+        there = there.join(ids, ids.columns, "left_semi").select(*table.key)
+        doomed = there.join(rows.select(*table.key), list(table.key), "left_anti")
+        incoming = rows.select(*table.column_names).withColumn("_doomed", F.lit(value=False))
+        outgoing = doomed.withColumn("_doomed", F.lit(value=True))
+        both = incoming.unionByName(outgoing, allowMissingColumns=True)
+        self.merge(table, both, txn=txn, delete="_doomed")
+
+    def drain(self, changes: DataFrame, write: Callable[[DataFrame, int, str], None], *, checkpoint: str) -> None:
+        """Run a stream until it has caught up; each batch goes to `write(rows, batch_id, query_id)`.
+
+        The query's id lives in the checkpoint: with it in a transaction's name, a batch that is tried again writes
+        once, and a new checkpoint starts afresh.
+        """
+        query_id: list[str] = []
+        started = Event()
+
+        def write_batch(rows: DataFrame, batch_id: int) -> None:
+            started.wait()
+            write(rows, batch_id, query_id[0])
+
+        writer = changes.writeStream.foreachBatch(write_batch).trigger(availableNow=True)
+        query = writer.option("checkpointLocation", self.path("checkpoints", checkpoint)).start()
+        query_id.append(str(query.id))
+        started.set()
+        query.awaitTermination()
 
     def delete(self, table: Table, where: str) -> None:
         """Remove the rows that meet `where`."""
         if self.exists(table):
-            with self._commit(None):
+            with self._commit(table, None):
                 self.spark.sql(f"DELETE FROM {self.reference(table)} WHERE {where}")
 
     def merge(
@@ -134,7 +188,7 @@ class Lake:
         view = f"merge_{table.name}_{uuid4().hex}"
         rows.createOrReplaceTempView(view)
         try:
-            with self._commit(txn):
+            with self._commit(table, txn):
                 self.spark.sql(self._merge_sql(table, view, delete, prune))
         finally:
             self.spark.catalog.dropTempView(view)
@@ -163,7 +217,7 @@ class Lake:
             writer.saveAsTable(self.reference(table))
 
     @contextmanager
-    def _commit(self, txn: Txn | None) -> Iterator[None]:
+    def _commit(self, table: Table, txn: Txn | None) -> Iterator[None]:
         """Session settings that Delta reads at a commit, set around it and unset after."""
         settings = {_USER_METADATA: self.metadata} if self.metadata else {}
         if txn is not None:
@@ -175,6 +229,7 @@ class Lake:
         finally:
             for key in settings:
                 self.spark.conf.unset(key)
+        self.tables_written[table.name] = self.version(table)
 
     def _properties(self, table: Table) -> dict[str, str] | None:
         """The live table's properties; None where there is nothing at its place."""

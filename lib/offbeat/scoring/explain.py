@@ -1,0 +1,101 @@
+"""Why a session was flagged: kind of fault, places, the nearest normal sequence, and what to do about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from offbeat.detectors.base import Detector, EventScores, Sequences
+from offbeat.detectors.vocabulary import SPECIALS, Vocabulary
+from offbeat.scoring.repair import Edit, Repair, repair
+
+ACTIONS = {
+    "new_event": "Check what sent this event; if it is legal, train again so that the model knows it.",
+    "wrong_order": "Look at the sender's clock and queue around these events; order them by their sequence before reporting.",
+    "missing": "Find where the missing event was lost (client, network, collector) and ask for it again before reporting.",
+    "repeated": "Remove the repeated event; check the sender's retry and its event ids.",
+    "inserted": "Check why this event was sent here; leave it out of reports until that is clear.",
+    "time_gap": "Look at delays between client and collector at this time.",
+    "length": "Compare with what ended or restarted the session; it is far shorter or longer than normal ones.",
+    "counts": "Compare how often each event occurs with normal sessions; look at the ones that differ most.",
+}
+# What a detector that looks at a whole session, not at places in it, can say.
+_KIND_OF_DETECTOR = {"length": "length", "interarrival": "time_gap", "new_event": "new_event"}
+_MOST_NAMES = 500  # names of a nearest sequence that are kept
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What is wrong with one flagged session, in the words of the table anomalies."""
+
+    kind: str
+    positions: list[int]
+    nearest: list[str] | None
+    edits: list[str]
+
+
+def explain(
+    detector: Detector,
+    vocabulary: Vocabulary,
+    sessions: Sequences,
+    scores: EventScores | None,
+    names: list[list[str]],
+    *,
+    threshold: float,
+) -> list[Explanation]:
+    """Explain flagged sessions.
+
+    Args:
+        sessions: the flagged ones, encoded.
+        scores: per-event scores for them; None where the detector has none.
+        names: their events as logged.
+        threshold: score above which a session is anomalous; a repair that gets below it is believed.
+    """
+    if scores is None:
+        kind = _KIND_OF_DETECTOR.get(detector.name, "counts")
+        return [Explanation(kind, [], None, []) for _ in names]
+    repairs = repair(detector, sessions, scores, known_from=len(SPECIALS))
+    return [
+        _explanation(fix, scores, at, names[at], vocabulary, threshold=threshold) for at, fix in enumerate(repairs)
+    ]
+
+
+def _explanation(
+    fix: Repair, scores: EventScores, at: int, names: list[str], vocabulary: Vocabulary, *, threshold: float
+) -> Explanation:
+    surprise = scores.surprise[scores.offsets[at] : scores.offsets[at + 1]]
+    odd = [int(place) for place in np.flatnonzero(surprise > threshold)]
+    strangest = int(np.argmax(surprise)) if len(surprise) else 0
+    score = float(surprise.max()) if len(surprise) else 0.0
+    edit = fix.edit
+    if edit is None or fix.score >= score:
+        return Explanation("wrong_order", odd or [strangest], None, [])
+    repaired = fix.score <= threshold
+    places = [edit.position] if repaired else [edit.position, *(p for p in odd if p != edit.position)]
+    nearest = _nearest(edit, fix, names, vocabulary)
+    return Explanation(edit.kind, places, nearest, [_describe(edit, names, vocabulary)])
+
+
+def _nearest(edit: Edit, fix: Repair, names: list[str], vocabulary: Vocabulary) -> list[str]:
+    """The session as it would be normal, in names; events outside the window stay as they are."""
+    first, last = fix.window
+    whole = list(names)
+    inside = _applied(edit, whole, vocabulary)
+    return inside[: max(_MOST_NAMES, last - first + 1)]
+
+
+def _applied(edit: Edit, names: list[str], vocabulary: Vocabulary) -> list[str]:
+    if edit.kind == "missing":
+        return [*names[: edit.position], vocabulary.tokens[edit.event], *names[edit.position :]]
+    rest = [*names[: edit.position], *names[edit.position + 1 :]]
+    return rest if edit.to < 0 else [*rest[: edit.to], names[edit.position], *rest[edit.to :]]
+
+
+def _describe(edit: Edit, names: list[str], vocabulary: Vocabulary) -> str:
+    if edit.kind == "missing":
+        return f"put {vocabulary.tokens[edit.event]} in at {edit.position}"
+    name = names[edit.position]
+    if edit.to >= 0:
+        return f"move {name} from {edit.position} to {edit.to}"
+    return f"leave {name} out at {edit.position}"

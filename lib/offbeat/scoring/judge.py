@@ -1,0 +1,200 @@
+"""Scores, verdicts and explanations for Arrow batches of sessions: what runs on the executors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyspark.sql import DataFrame
+
+from offbeat.detectors.base import EventScores, Sequences
+from offbeat.detectors.encoding import encode_sessions
+from offbeat.detectors.vocabulary import UNKNOWN, Vocabulary
+from offbeat.scoring.carrier import Carrier
+from offbeat.scoring.explain import ACTIONS, Explanation, explain
+from offbeat.scoring.verdicts import is_flagged, judge
+from offbeat.training.artifact import Artifact
+
+_EXPECTED = "array<struct<event:string,probability:float>>"
+_DETAIL = f"struct<position:int,event:string,probability:float,rank:int,surprise:float,expected:{_EXPECTED}>"
+# Columns of a session that its anomaly carries; null in the result where the session is not flagged.
+CARRIED = ("entity", "start", "end", "events", "times", "event_ids", "covariates")
+JUDGED = (
+    "session_id string, score float, percentile float, verdict string, threshold float, unknown_share float, "
+    f"detail array<{_DETAIL}>, kind string, positions array<int>, nearest array<string>, edits array<string>, "
+    "action string, entity string, start timestamp, end timestamp, events array<string>, times array<timestamp>, "
+    "event_ids array<string>, covariates map<string,string>"
+)
+_EXPECTED_TYPE = pa.list_(pa.struct([("event", pa.string()), ("probability", pa.float32())]))
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How scores are judged and how much is explained; see section `score` of the config."""
+
+    top_k: int
+    min_events: int
+    unknown_limit: float
+    event_detail: str
+
+
+def judge_sessions(sessions: DataFrame, carrier: Carrier, rules: Rules) -> DataFrame:
+    """Score and judge sessions where they lie.
+
+    Args:
+        sessions: rows of the table sessions, at any partitioning.
+        carrier: the model on its way.
+
+    Returns:
+        One row per session in the schema `JUDGED`; what describes the session and its fault is null unless flagged.
+    """
+    needed = ["session_id", "state", "continues", *CARRIED]
+    return sessions.select(*needed).mapInArrow(_judging(carrier, rules), JUDGED)
+
+
+def _judging(carrier: Carrier, rules: Rules) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+    def judge_batches(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            if batch.num_rows:
+                yield _judge_batch(batch, carrier.model(), rules)
+
+    return judge_batches
+
+
+def _judge_batch(batch: pa.RecordBatch, model: Artifact, rules: Rules) -> pa.RecordBatch:
+    sequences = encode_sessions(batch, model.vocabulary)
+    scores = model.detector.score(sequences)
+    unknown = _unknown_share(sequences)
+    verdicts = judge(
+        scores,
+        threshold=model.calibration.threshold,
+        lengths=sequences.lengths,
+        unknown_share=unknown,
+        is_open=pc.equal(batch.column("state"), "open").to_numpy(zero_copy_only=False),
+        min_events=rules.min_events,
+        unknown_limit=rules.unknown_limit,
+    )
+    flagged = is_flagged(verdicts)
+    columns = {
+        "session_id": batch.column("session_id"),
+        "score": pa.array(scores, pa.float32()),
+        "percentile": pa.array(model.calibration.percentile(scores), pa.float32()),
+        "verdict": pa.array(verdicts.tolist(), pa.string()),
+        "threshold": pa.array(np.full(len(scores), model.calibration.threshold), pa.float32()),
+        "unknown_share": pa.array(unknown, pa.float32()),
+        **_explained(batch, sequences, flagged, model, rules),
+        **_carried(batch, flagged),
+    }
+    return pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
+
+
+def _unknown_share(sequences: Sequences) -> np.ndarray:
+    """Share of each session's events that the vocabulary lacks; 0 for a session without events."""
+    unknown = np.concatenate([[0], np.cumsum(sequences.ids == UNKNOWN)])
+    counts = unknown[sequences.offsets[1:]] - unknown[sequences.offsets[:-1]]
+    return (counts / np.maximum(sequences.lengths, 1)).astype(np.float32)
+
+
+def _carried(batch: pa.RecordBatch, flagged: np.ndarray) -> dict[str, pa.Array]:
+    """The session's own columns where it is flagged, null elsewhere."""
+    rows = pa.array(np.arange(batch.num_rows), mask=~flagged)
+    return {name: batch.column(name).take(rows) for name in CARRIED}
+
+
+def _explained(
+    batch: pa.RecordBatch, sequences: Sequences, flagged: np.ndarray, model: Artifact, rules: Rules
+) -> dict[str, pa.Array]:
+    detailed = np.flatnonzero(flagged | (rules.event_detail == "all"))
+    if not len(detailed):
+        return _nothing_explained(batch.num_rows)
+    chosen = sequences.take(detailed)
+    scores = model.detector.surprise(chosen, rules.top_k)
+    names = batch.column("events").take(pa.array(detailed))
+    detail = None if scores is None else _detail(scores, chosen, names, model.vocabulary)
+    within = np.flatnonzero(flagged[detailed])
+    reasons = explain(
+        model.detector,
+        model.vocabulary,
+        chosen.take(within),
+        None if scores is None else scores.take(within),
+        names.take(pa.array(within)).to_pylist(),
+        threshold=model.calibration.threshold,
+    )
+    return {
+        "detail": _scattered(detail, detailed, batch.num_rows),
+        **_reasons(reasons, np.flatnonzero(flagged), batch.num_rows),
+    }
+
+
+def _nothing_explained(n: int) -> dict[str, pa.Array]:
+    return {"detail": pa.nulls(n, _detail_type()), **_reasons([], np.zeros(0, dtype=np.int64), n)}
+
+
+def _reasons(reasons: list[Explanation], rows: np.ndarray, n: int) -> dict[str, pa.Array]:
+    text, places = pa.list_(pa.string()), pa.list_(pa.int32())
+    columns = {
+        "kind": pa.array([reason.kind for reason in reasons], pa.string()),
+        "positions": pa.array([reason.positions for reason in reasons], places),
+        "nearest": pa.array([reason.nearest for reason in reasons], text),
+        "edits": pa.array([reason.edits for reason in reasons], text),
+        "action": pa.array([ACTIONS[reason.kind] for reason in reasons], pa.string()),
+    }
+    return {name: _scattered(column, rows, n) for name, column in columns.items()}
+
+
+def _scattered(values: pa.Array | None, rows: np.ndarray, n: int) -> pa.Array:
+    """An array of `n` that has `values` at `rows` and null elsewhere."""
+    if values is None:
+        return pa.nulls(n, _detail_type())
+    place = np.full(n, -1, dtype=np.int64)
+    place[rows] = np.arange(len(rows))
+    return values.take(pa.array(place, mask=place < 0))
+
+
+def _detail_type() -> pa.DataType:
+    fields = [
+        ("position", pa.int32()),
+        ("event", pa.string()),
+        ("probability", pa.float32()),
+        ("rank", pa.int32()),
+        ("surprise", pa.float32()),
+        ("expected", _EXPECTED_TYPE),
+    ]
+    return pa.list_(pa.struct(fields))
+
+
+def _detail(scores: EventScores, sequences: Sequences, names: pa.Array, vocabulary: Vocabulary) -> pa.Array:
+    """Per session the list of its scored positions as structs; its end is called `<end>`."""
+    lengths = np.diff(scores.offsets)
+    position = np.arange(len(scores.rank)) - np.repeat(scores.offsets[:-1], lengths)
+    at_end = position == np.repeat(sequences.lengths, lengths)
+    flat_names = names.flatten().cast(pa.string())
+    event_at = np.repeat(sequences.offsets[:-1], lengths) + position
+    event = flat_names.take(pa.array(event_at, mask=at_end)).fill_null("<end>")
+    k = scores.expected.shape[1]
+    tokens = pa.array(vocabulary.tokens, pa.string())
+    expected = pa.ListArray.from_arrays(
+        pa.array(np.arange(len(scores.rank) + 1) * k, pa.int32()),
+        pa.StructArray.from_arrays(
+            [
+                tokens.take(pa.array(scores.expected.reshape(-1).astype(np.int32))),
+                pa.array(scores.expected_probability.reshape(-1), pa.float32()),
+            ],
+            names=["event", "probability"],
+        ),
+    )
+    structs = pa.StructArray.from_arrays(
+        [
+            pa.array(position, pa.int32()),
+            event,
+            pa.array(scores.probability, pa.float32()),
+            pa.array(scores.rank, pa.int32()),
+            pa.array(scores.surprise, pa.float32()),
+            expected,
+        ],
+        fields=list(_detail_type().value_type.fields),
+    )
+    return pa.ListArray.from_arrays(pa.array(scores.offsets, pa.int32()), structs)

@@ -1,0 +1,159 @@
+"""What is wrong with a flagged session: the smallest change after which the model finds it normal.
+
+At the places that surprise the model most, single edits are tried (leave an event out, put an expected one in, move
+one, exchange one); the model scores every changed sequence, and the edit that leaves the least surprise names the
+kind of the fault, its place, and the normal sequence nearest to the session.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from offbeat.detectors.base import Detector, EventScores, Sequences
+
+_MOST_PLACES = 3  # places tried, the strangest first
+_REACH = 8  # events that a moved event may jump over
+_MOST_EVENTS = 400  # longer sessions are repaired inside a window of this many events around the place
+_CANDIDATES_A_CALL = 20_000
+
+
+@dataclass(frozen=True)
+class Edit:
+    """One way to change a session.
+
+    Attributes:
+        kind: what it would mean: missing, inserted, repeated, wrong_order or new_event.
+        position: 0-based place of the odd event in the session as it is; n_events stands for its end.
+        ids: the sequence after the edit, within the window.
+        event: vocabulary id that is put in, taken out or moved.
+        to: where a moved event goes; -1 else.
+    """
+
+    kind: str
+    position: int
+    ids: np.ndarray
+    event: int
+    to: int = -1
+
+
+@dataclass(frozen=True)
+class Repair:
+    """The best edit of a session and what is left of its score after it."""
+
+    edit: Edit | None
+    score: float
+    window: tuple[int, int] = field(default=(0, 0))
+
+
+def repair(detector: Detector, sessions: Sequences, scores: EventScores, *, known_from: int) -> list[Repair]:
+    """The best single edit for each session.
+
+    Args:
+        detector: what found them strange.
+        sessions: the flagged ones.
+        scores: its per-event scores for them, with top k.
+        known_from: first vocabulary id of a real event.
+
+    Returns:
+        One repair per session, in order; `edit` is None where no edit lowers the score.
+    """
+    windows = [_window(sessions, scores, at) for at in range(len(sessions))]
+    edits = [list(_edits(sessions, scores, at, windows[at], known_from)) for at in range(len(sessions))]
+    after = _score_all(detector, sessions, edits, windows)
+    return [_best(edits[at], after[at], windows[at]) for at in range(len(sessions))]
+
+
+def _window(sessions: Sequences, scores: EventScores, at: int) -> tuple[int, int]:
+    """First and last event (exclusive) that an edit of a long session looks at."""
+    n = int(sessions.offsets[at + 1] - sessions.offsets[at])
+    if n <= _MOST_EVENTS:
+        return 0, n
+    middle = _strangest(scores, at)[0]
+    first = min(max(0, middle - _MOST_EVENTS // 2), n - _MOST_EVENTS)
+    return first, first + _MOST_EVENTS
+
+
+def _strangest(scores: EventScores, at: int) -> list[int]:
+    """Positions of a session, the most surprising first."""
+    surprise = scores.surprise[scores.offsets[at] : scores.offsets[at + 1]]
+    return [int(place) for place in np.argsort(-surprise, kind="stable")[:_MOST_PLACES]]
+
+
+def _edits(
+    sessions: Sequences, scores: EventScores, at: int, window: tuple[int, int], known_from: int
+) -> Iterator[Edit]:
+    first, last = window
+    ids = sessions.ids[sessions.offsets[at] + first : sessions.offsets[at] + last]
+    tried: set[tuple[str, int, int, int]] = set()
+    for place in _strangest(scores, at):
+        expected = scores.expected[scores.offsets[at] + place]
+        for edit in _edits_at(ids, place - first, expected, known_from):
+            name = (edit.kind, edit.position, edit.event, edit.to)
+            if name not in tried:
+                tried.add(name)
+                yield Edit(edit.kind, edit.position + first, edit.ids, edit.event, edit.to)
+
+
+def _edits_at(ids: np.ndarray, place: int, expected: np.ndarray, known_from: int) -> Iterator[Edit]:
+    """Every single edit at one place (relative to the window); `place` may be the end."""
+    n = len(ids)
+    if not 0 <= place <= n:
+        return
+    for event in expected:
+        if event >= known_from:
+            yield Edit("missing", place, np.insert(ids, place, event), int(event))
+    for odd in (place, place - 1):
+        if not 0 <= odd < n:
+            continue
+        rest = np.delete(ids, odd)
+        yield Edit(_left_out(ids, odd, known_from), odd, rest, int(ids[odd]))
+        for to in range(max(0, odd - _REACH), min(n, odd + _REACH + 1)):
+            if to != odd:
+                yield Edit("wrong_order", odd, np.insert(rest, to, ids[odd]), int(ids[odd]), to)
+    for origin in range(place + 1, min(n, place + _REACH + 1)):  # what was expected here came later
+        if ids[origin] in expected:
+            moved = np.insert(np.delete(ids, origin), place, ids[origin])
+            yield Edit("wrong_order", origin, moved, int(ids[origin]), place)
+
+
+def _left_out(ids: np.ndarray, odd: int, known_from: int) -> str:
+    if ids[odd] < known_from:
+        return "new_event"
+    before = ids[max(0, odd - _REACH) : odd]
+    return "repeated" if ids[odd] in before else "inserted"
+
+
+def _score_all(
+    detector: Detector, sessions: Sequences, edits: list[list[Edit]], windows: list[tuple[int, int]]
+) -> list[np.ndarray]:
+    """Scores of all changed sequences, a bounded number in a call."""
+    flat = [(at, edit) for at, group in enumerate(edits) for edit in group]
+    scored: list[np.ndarray] = []
+    for begin in range(0, len(flat), _CANDIDATES_A_CALL):
+        part = flat[begin : begin + _CANDIDATES_A_CALL]
+        scored.append(detector.score(_changed(sessions, part, windows)))
+    joined = np.concatenate(scored) if scored else np.zeros(0, np.float32)
+    bounds = np.cumsum([0, *(len(group) for group in edits)])
+    return [joined[bounds[at] : bounds[at + 1]] for at in range(len(edits))]
+
+
+def _changed(sessions: Sequences, part: list[tuple[int, Edit]], windows: list[tuple[int, int]]) -> Sequences:
+    lengths = [len(edit.ids) for _, edit in part]
+    whole = sessions.lengths
+    return Sequences(
+        ids=np.concatenate([edit.ids for _, edit in part]).astype(np.int32),
+        offsets=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
+        starts=np.array([sessions.starts[at] and windows[at][0] == 0 for at, _ in part], dtype=bool),
+        ends=np.array([sessions.ends[at] and windows[at][1] == whole[at] for at, _ in part], dtype=bool),
+        gaps=None,
+    )
+
+
+def _best(edits: list[Edit], after: np.ndarray, window: tuple[int, int]) -> Repair:
+    if not edits:
+        return Repair(None, float("inf"), window)
+    at = int(np.argmin(after))
+    return Repair(edits[at], float(after[at]), window)

@@ -1,0 +1,148 @@
+"""The step `score`: every new or changed session through the champion, into three tables."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from pyspark import StorageLevel
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+from offbeat.config import Config
+from offbeat.errors import UsageError
+from offbeat.scoring.carrier import Carrier, carry
+from offbeat.scoring.judge import Rules, judge_sessions
+from offbeat.scoring.verdicts import FLAGGED
+from offbeat.tables.contract import ANOMALIES, EVENT_SCORES, SESSION_SCORES, SESSIONS
+from offbeat.tables.lake import Lake, Txn
+from offbeat.training.artifact import pack_artifact
+from offbeat.training.registry import Registry
+
+log = logging.getLogger(__name__)
+
+_ODD_EVENTS = 10  # events that an anomaly shows against what was expected, the strangest first
+
+
+class Scorer:
+    """Scores batches of changed sessions and writes what is found.
+
+    Args:
+        lake: where sessions are and scores go.
+        conf: section `score` says how sessions are judged.
+        version: model version.
+        carrier: that model, on its way to the executors.
+    """
+
+    def __init__(self, lake: Lake, conf: Config, version: str, carrier: Carrier, *, run_id: str, scored_at: Any) -> None:
+        self.lake = lake
+        self.rules = Rules(
+            top_k=conf.score.top_k,
+            min_events=conf.score.min_events,
+            unknown_limit=conf.score.unknown_limit,
+            event_detail=conf.score.event_detail,
+        )
+        self.version = version
+        self.carrier = carrier
+        self.run_id = run_id
+        self.scored_at = scored_at
+        self.counts = {"sessions": 0, "flagged": 0, "sessions_gone": 0}
+
+    def write_batch(self, changes: DataFrame, batch_id: int, query_id: str) -> None:
+        """Score one batch of the change feed of sessions; a batch that is tried again writes once."""
+        latest = _latest(changes)
+        gone = latest.where("_change_type = 'delete'").select("session_id")
+        judged = judge_sessions(latest.where("_change_type <> 'delete'"), self.carrier, self.rules)
+        judged = judged.persist(StorageLevel.MEMORY_AND_DISK)
+        try:
+            self._count(judged, gone)
+            self._write(judged, gone, (f"score:{query_id}", batch_id))
+        finally:
+            judged.unpersist()
+
+    def _count(self, judged: DataFrame, gone: DataFrame) -> None:
+        flagged = F.count_if(F.col("verdict").isin(*FLAGGED))
+        row = judged.agg(F.count(F.lit(1)).alias("sessions"), flagged.alias("flagged")).collect()[0]
+        self.counts["sessions"] += row["sessions"]
+        self.counts["flagged"] += row["flagged"]
+        self.counts["sessions_gone"] += gone.count()
+
+    def _write(self, judged: DataFrame, gone: DataFrame, txn: Txn) -> None:
+        """Details first, scores last: who sees a score finds its anomaly."""
+        stamped = judged.withColumns(
+            {
+                "model_version": F.lit(self.version),
+                "run_id": F.lit(self.run_id),
+                "scored_at": F.lit(self.scored_at).cast("timestamp"),
+            }
+        )
+        flagged = stamped.where(F.col("verdict").isin(*FLAGGED))
+        anomalies = flagged.withColumn("actual", _odd_events())
+        events = stamped.where("detail IS NOT NULL").selectExpr(
+            "session_id", "model_version", "run_id", "inline(detail)"
+        )
+        known = self._has_scores()
+        ids = judged.select("session_id").unionByName(gone)
+        for table, rows in ((EVENT_SCORES, events), (ANOMALIES, anomalies), (SESSION_SCORES, stamped)):
+            if known:
+                self.lake.replace(table, rows, ids, within={"model_version": self.version}, txn=txn)
+            else:
+                self.lake.append(table, rows, txn=txn)
+
+    def _has_scores(self) -> bool:
+        scores = self.lake.read(SESSION_SCORES)
+        return not scores.where(F.col("model_version") == self.version).isEmpty()
+
+
+def run(lake: Lake, conf: Config, *, run_id: str, run_date: Any, version: str | None = None) -> dict[str, Any]:
+    """Score the sessions that are new or changed since this model last scored.
+
+    Args:
+        lake: with the tables sessions and models.
+        run_id: written beside each row.
+        run_date: UTC instant of the run, written as `scored_at`.
+        version: model version; the champion where not given.
+
+    Returns:
+        Counts: sessions scored, flagged, and sessions whose scores went because they are no more; `model_version`.
+
+    Raises:
+        UsageError: there is no model or no session yet.
+        GuardFailed: the model's folder was changed, or its vocabulary is another's.
+    """
+    if not lake.exists(SESSIONS):
+        raise UsageError(f"lake {lake.location}: no sessions to score yet; run sessionize first")
+    registry = Registry(lake, conf.name, folder=conf.output.get("models"))
+    version = version or registry.champion()
+    if version is None:
+        raise UsageError(f"lake {lake.location}: no model {conf.name} yet; run train first")
+    packed = pack_artifact(registry.path(version))
+    lake.ensure(SESSION_SCORES, EVENT_SCORES, ANOMALIES)
+    carrier = carry(lake.spark, version, packed)
+    scorer = Scorer(lake, conf, version, carrier, run_id=run_id, scored_at=run_date)
+    changes = lake.read_stream(SESSIONS, options={"readChangeFeed": "true"})
+    lake.drain(changes, scorer.write_batch, checkpoint=f"score/{conf.name}/{version}")
+    return {**scorer.counts, "model_version": version}
+
+
+def _latest(changes: DataFrame) -> DataFrame:
+    """The last state of each session in a batch of its changes."""
+    facts = changes.agg(
+        F.count_if(F.col("_change_type") == "delete").alias("deleted"),
+        (F.max("_commit_version") == F.min("_commit_version")).alias("one_commit"),
+    ).collect()[0]
+    if facts["one_commit"] and not facts["deleted"]:  # the first batch: every session once, nothing to sort
+        return changes.where("_change_type <> 'update_preimage'")
+    rank = F.when(F.col("_change_type") == "delete", 0).otherwise(1)  # within a commit, what replaced it
+    order = Window.partitionBy("session_id").orderBy(F.col("_commit_version").desc(), rank.desc())
+    last = changes.where("_change_type <> 'update_preimage'").withColumn("_place", F.row_number().over(order))
+    return last.where("_place = 1").drop("_place")
+
+
+def _odd_events() -> Column:
+    """The events that stand out, strangest first: those at the fault's places and those that surprise most."""
+    by_surprise = F.array_sort(
+        F.coalesce(F.col("detail"), F.array()),
+        lambda a, b: F.when(a["surprise"] > b["surprise"], -1).when(a["surprise"] < b["surprise"], 1).otherwise(0),
+    )
+    return F.slice(by_surprise, 1, _ODD_EVENTS)

@@ -1,0 +1,89 @@
+"""Models of a lake: candidates and the champion, as folders under `<lake>/models/NAME/VERSION/`."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from offbeat.errors import UsageError
+from offbeat.tables.lake import Lake
+
+_POINTER = "champion.json"
+
+
+class Registry:
+    """The models of one config in one lake.
+
+    Args:
+        lake: its folder holds the models; a lake that is a catalog needs `folder` (a Volume).
+        name: the config's name.
+    """
+
+    def __init__(self, lake: Lake, name: str, *, folder: str | None = None) -> None:
+        base = Path(folder) if folder else lake.local_folder
+        if base is None:
+            raise UsageError(f"lake {lake.location}: models need a folder; set output.models to a Volume or a mounted folder")
+        self.folder = base / "models" / name
+
+    def path(self, version: str) -> Path:
+        """Folder of a version, whether it is there or not."""
+        if not version or "/" in version or version.startswith("."):
+            raise UsageError(f"model version {version!r}: not a version's name")
+        return self.folder / version
+
+    def versions(self) -> list[str]:
+        """All versions, the oldest first."""
+        if not self.folder.is_dir():
+            return []
+        found = [path for path in self.folder.iterdir() if (path / "manifest.json").is_file()]
+        return [path.name for path in sorted(found, key=lambda path: (path.stat().st_mtime, path.name))]
+
+    def champion(self) -> str | None:
+        """Version that scores; None before the first training."""
+        return self._pointer().get("champion")
+
+    def promote(self, version: str, *, reason: str) -> None:
+        """Make a version champion, in one step that is visible whole or not at all.
+
+        Raises:
+            UsageError: there is no such version.
+        """
+        if version not in self.versions():
+            known = ", ".join(self.versions()) or "none"
+            raise UsageError(f"model {version}: not in {self.folder}; versions there: {known}")
+        before = self._pointer()
+        if before.get("champion") == version:
+            return
+        history = [*before.get("history", []), {"champion": version, "reason": reason}]
+        self._write({"champion": version, "history": history})
+
+    def rollback(self) -> str:
+        """Make the champion before this one champion again; gives its version.
+
+        Raises:
+            UsageError: there was none before.
+        """
+        history = self._pointer().get("history", [])
+        if len(history) < 2:  # noqa: PLR2004 - the champion and the one before
+            raise UsageError(f"models {self.folder}: there is no earlier champion to go back to")
+        earlier: str = history[-2]["champion"]
+        self._write({"champion": earlier, "history": history[:-1]})
+        return earlier
+
+    def _pointer(self) -> dict[str, Any]:
+        try:
+            data: dict[str, Any] = json.loads((self.folder / _POINTER).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return {}
+        return data
+
+    def _write(self, pointer: dict[str, Any]) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", dir=self.folder, delete=False, encoding="utf-8") as file:
+            json.dump(pointer, file, indent=1, sort_keys=True)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(file.name).replace(self.folder / _POINTER)
