@@ -16,7 +16,7 @@ os.environ.setdefault("OFFBEAT_DRIVER_MEMORY", "2g")
 
 
 @pytest.fixture(scope="session")
-def spark() -> Iterator["SparkSession"]:  # noqa: F821 - imported lazily, so that tests without Spark stay fast
+def spark() -> Iterator[SparkSession]:  # noqa: F821 - imported lazily, so that tests without Spark stay fast
     """A session with Delta, two partitions a shuffle, UTC; made by the code that jobs use."""
     from offbeat.spark import open_session
 

@@ -17,7 +17,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationError,
+    model_validator,
+)
 
 from offbeat.durations import parse_duration_s
 from offbeat.errors import UsageError
@@ -46,16 +54,27 @@ Names = Annotated[tuple[str, ...], BeforeValidator(_as_list)]
 class Columns(Section):
     """Which columns of a source are what."""
 
-    entity: Names = Field(("entity",), min_length=1, description="columns that name whose events these are; joined by |")
-    time: str | None = Field("event_time", description="column of the event's time; null where `order` is given")
+    entity: Names = Field(
+        ("entity",), min_length=1, description="columns that name whose events these are; joined by |"
+    )
+    time: str | None = Field(
+        "event_time", description="column of the event's time; null where `order` is given"
+    )
     event: Names = Field(("event",), min_length=1, description="columns that name the event; joined by |")
-    event_id: str | None = Field(None, description="column that identifies an event; else a hash of the columns")
-    label: str | None = Field(None, description="column with 0 or 1; only evaluate and classifiers' training read it")
+    event_id: str | None = Field(
+        None, description="column that identifies an event; else a hash of the columns"
+    )
+    label: str | None = Field(
+        None, description="column with 0 or 1; only evaluate and classifiers' training read it"
+    )
     covariates: Names = Field((), description="columns kept with the event")
     order: Literal["position", "line"] | None = Field(
-        None, description="for a log without time: `line` orders by line of the one file, `position` by a column"
+        None,
+        description="for a log without time: `line` orders by line of the one file, `position` by a column",
     )
-    position: str | None = Field(None, description="column that orders events of a log without time, or breaks ties")
+    position: str | None = Field(
+        None, description="column that orders events of a log without time, or breaks ties"
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -70,14 +89,16 @@ class Source(Section):
 
     format: Literal["csv", "json", "parquet", "delta", "text", "xes", "jdbc", "kafka", "sequences"] = "csv"
     path: str | None = Field(None, description="file, folder, glob or URL; variables as ${NAME}")
-    columns: Columns = Field(default_factory=lambda: Columns())
+    columns: Columns = Field(default_factory=Columns)
     time_format: str = Field("auto", description="auto (ISO 8601, epoch s to ns) or a pattern")
     time_zone: str = Field("UTC", description="zone of times that carry none")
     pattern: str | None = Field(None, description="format text: a regular expression with named groups")
     new_columns: Literal["ignore", "keep"] = "ignore"
     role: Literal["train", "score", "both"] = "both"
     label: Literal[0, 1] | None = Field(None, description="where a whole source is of one kind")
-    options: dict[str, str] = Field(default_factory=dict, description="options of the reader (delimiter, url, dbtable)")
+    options: dict[str, str] = Field(
+        default_factory=dict, description="options of the reader (delimiter, url, dbtable)"
+    )
 
 
 class Quarantine(Section):
@@ -90,7 +111,9 @@ class Quarantine(Section):
 class Sessions(Section):
     """Where a session ends."""
 
-    gap: Duration | None = Field(1800.0, description="longest silence inside a session; null: an entity is one session")
+    gap: Duration | None = Field(
+        1800.0, description="longest silence inside a session; null: an entity is one session"
+    )
     order_by: Names = Field(("event_time", "position"), description="what breaks ties, before event_id does")
     dedupe: Literal["id", "exact", "none"] = "id"
     ignore: Names = Field((), description="heartbeat events that neither open nor close a session")
@@ -118,16 +141,20 @@ class Model(Section):
     """What is trained, on what, and how it is parted."""
 
     detector: str = "lstm"
-    sample: Sample = Field(default_factory=lambda: Sample())
-    split: Split = Field(default_factory=lambda: Split())
+    sample: Sample = Field(default_factory=Sample)
+    split: Split = Field(default_factory=Split)
     seed: int = Field(0, ge=0)
-    settings: dict[str, Any] = Field(default_factory=dict, description="the detector's own (units, layers, epochs …)")
+    settings: dict[str, Any] = Field(
+        default_factory=dict, description="the detector's own (units, layers, epochs …)"
+    )
 
 
 class Score(Section):
     """How sessions are judged."""
 
-    alert_budget: Annotated[float, Field(gt=0, lt=1)] = Field(0.01, description="share of normal sessions that may be flagged")
+    alert_budget: Annotated[float, Field(gt=0, lt=1)] = Field(
+        0.01, description="share of normal sessions that may be flagged"
+    )
     top_k: int = Field(5, ge=1, le=100)
     min_events: int = Field(2, ge=0)
     unknown_limit: Share = 0.5
@@ -144,8 +171,12 @@ class Drift(Section):
 class Evaluate(Section):
     """What the evaluation compares and scales to."""
 
-    detectors: Names = Field(("new_event", "length", "counts", "ngram2", "edit"), description="simple ones set beside")
-    scale_normals: int | None = Field(None, ge=1, description="normal sessions that the false-positive rate is scaled to")
+    detectors: Names = Field(
+        ("new_event", "length", "counts", "ngram2", "edit"), description="simple ones set beside"
+    )
+    scale_normals: int | None = Field(
+        None, ge=1, description="normal sessions that the false-positive rate is scaled to"
+    )
     resamples: int = Field(1000, ge=100)
 
 
@@ -173,15 +204,15 @@ class Config(Section):
     pack: Literal["tvm", "machine_logs", "curriculum", "installs", "top10"] | None = None
     lake: str = Field(description="a folder where it has a / or ://, else catalog.schema")
     source: tuple[Source, ...] = Field(description="one source, or a list of them")
-    quarantine: Quarantine = Field(default_factory=lambda: Quarantine())
-    sessions: Sessions = Field(default_factory=lambda: Sessions())
-    model: Model = Field(default_factory=lambda: Model())
-    score: Score = Field(default_factory=lambda: Score())
-    drift: Drift = Field(default_factory=lambda: Drift())
-    evaluate: Evaluate = Field(default_factory=lambda: Evaluate())
+    quarantine: Quarantine = Field(default_factory=Quarantine)
+    sessions: Sessions = Field(default_factory=Sessions)
+    model: Model = Field(default_factory=Model)
+    score: Score = Field(default_factory=Score)
+    drift: Drift = Field(default_factory=Drift)
+    evaluate: Evaluate = Field(default_factory=Evaluate)
     output: dict[str, Any] = Field(default_factory=dict, description="what a pack writes besides tables")
-    generate: Generate = Field(default_factory=lambda: Generate())
-    serve: Serve = Field(default_factory=lambda: Serve())
+    generate: Generate = Field(default_factory=Generate)
+    serve: Serve = Field(default_factory=Serve)
 
     @classmethod
     def load(cls, path: str | Path, *, overrides: Sequence[str] = (), lake: str | None = None) -> Self:
@@ -218,7 +249,9 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise UsageError(f"config {path}: {error.strerror or error}; give an existing YAML file with --config") from None
+        raise UsageError(
+            f"config {path}: {error.strerror or error}; give an existing YAML file with --config"
+        ) from None
     except UnicodeDecodeError as error:
         raise UsageError(f"config {path}: not UTF-8 at byte {error.start}; save it as UTF-8") from None
     try:
@@ -226,7 +259,9 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     except yaml.YAMLError as error:
         raise UsageError(f"config {path}: not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(data, dict):
-        raise UsageError(f"config {path}: expected keys and values, got {type(data).__name__}; see conf/ for examples")
+        raise UsageError(
+            f"config {path}: expected keys and values, got {type(data).__name__}; see conf/ for examples"
+        )
     return data
 
 
@@ -287,7 +322,9 @@ def _variable(match: re.Match[str]) -> str:
         default = DEFAULT_DATA
     found = os.environ.get(name, default)
     if found is None:
-        raise UsageError(f"config: variable ${{{name}}} is not set; export {name} or write ${{{name}:-default}}")
+        raise UsageError(
+            f"config: variable ${{{name}}} is not set; export {name} or write ${{{name}:-default}}"
+        )
     return found
 
 
@@ -296,7 +333,10 @@ def _problems(model: type[BaseModel], error: ValidationError) -> list[str]:
 
 
 def _problem(model: type[BaseModel], loc: tuple[int | str, ...], item: Any) -> str:
-    where = ".".join(str(step) for step in loc if not str(step).startswith(("function-", "tuple", "list["))) or "config"
+    where = (
+        ".".join(str(step) for step in loc if not str(step).startswith(("function-", "tuple", "list[")))
+        or "config"
+    )
     if item["type"] == "extra_forbidden":
         known = _keys_at(model, loc[:-1])
         near = difflib.get_close_matches(str(loc[-1]), known, n=1, cutoff=0.5)
@@ -313,13 +353,17 @@ def _keys_at(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
     """Names of the keys that the head at `loc` knows."""
     at: Any = model
     for step in loc:
-        if isinstance(step, str) and isinstance(at, type) and step in at.model_fields:
+        if isinstance(step, str) and _is_section(at) and step in at.model_fields:
             at = _section_in(at.model_fields[step].annotation)
-    return list(at.model_fields) if isinstance(at, type) else []
+    return list(at.model_fields) if _is_section(at) else []
+
+
+def _is_section(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
 
 
 def _section_in(annotation: Any) -> Any:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+    if _is_section(annotation):
         return annotation
     for inner in getattr(annotation, "__args__", ()):
         found = _section_in(inner)

@@ -21,7 +21,7 @@ def parse_duration_s(text: str | int | float) -> float:
         ValueError: the text is not a duration.
     """
     if isinstance(text, bool):
-        raise ValueError(f"expected a duration like '30 minutes', got {text}")
+        raise ValueError(f"expected a duration like '30 minutes', got {text}")  # noqa: TRY004 - pydantic takes ValueError
     if isinstance(text, int | float):
         return float(text)
     total, at = 0.0, 0

@@ -17,7 +17,7 @@ class UsageError(OffbeatError):
 
 
 class InputRefused(OffbeatError):
-    """Raised for input that can't be taken: missing, empty, a column not there, too much in quarantine; exit status 3."""
+    """Raised for input that can't be taken (missing, empty, a column not there, too much refused); exit status 3."""
 
     exit_status = 3
 

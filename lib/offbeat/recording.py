@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import importlib.metadata
+import json
 import logging
 import platform
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
@@ -27,6 +30,16 @@ def new_run_id(step: str) -> str:
     return f"{step}-{uuid4().hex[:16]}"
 
 
+@dataclass(frozen=True)
+class Run:
+    """One run of one step, as it begins."""
+
+    run_id: str
+    step: str
+    run_date: dt.datetime
+    started_at: dt.datetime
+
+
 def recorded(
     lake: Lake, conf: Config, step: str, work: Callable[[str], dict[str, Any]], *, run_date: dt.datetime
 ) -> dict[str, Any]:
@@ -38,59 +51,52 @@ def recorded(
     Returns:
         What `work` gave, with `run_id` and `seconds`.
     """
-    run_id, began, clock = new_run_id(step), dt.datetime.now(dt.timezone.utc), time.monotonic()
-    lake.metadata = f'{{"run_id": "{run_id}", "offbeat": "{__version__}", "config": "{conf.hash}"}}'
+    run = Run(new_run_id(step), step, run_date, dt.datetime.now(dt.timezone.utc))
+    clock = time.monotonic()
+    lake.metadata = json.dumps({"run_id": run.run_id, "offbeat": __version__, "config": conf.hash})
     lake.tables_read.clear()
     lake.tables_written.clear()
     log.info("%s: started", step)
     try:
-        summary = work(run_id)
+        summary = work(run.run_id)
     except BaseException as error:
-        seconds = time.monotonic() - clock
-        _write(lake, conf, step, run_id, began, run_date, seconds, {}, error=f"{type(error).__name__}: {error}")
+        summary = {"seconds": time.monotonic() - clock}
+        _write_failed(lake, conf, run, summary, f"{type(error).__name__}: {one_line(error)}")
         raise
-    seconds = round(time.monotonic() - clock, 3)
-    _write(lake, conf, step, run_id, began, run_date, seconds, summary, error=None)
+    summary |= {"run_id": run.run_id, "seconds": round(time.monotonic() - clock, 3)}
+    _write(lake, conf, run, summary, error=None)
     counts = ", ".join(f"{key} {value:,}" for key, value in summary.items() if _is_count(value))
-    log.info("%s: done in %.1f s: %s", step, seconds, counts or "nothing to do")
-    return {**summary, "run_id": run_id, "seconds": seconds}
+    log.info("%s: done in %.1f s: %s", step, summary["seconds"], counts or "nothing to do")
+    return summary
 
 
-def _write(
-    lake: Lake,
-    conf: Config,
-    step: str,
-    run_id: str,
-    began: dt.datetime,
-    run_date: dt.datetime,
-    seconds: float,
-    summary: dict[str, Any],
-    *,
-    error: str | None,
-) -> None:
-    """Append the run; where a run failed and even that can't be written, the first error is what counts."""
+def _write(lake: Lake, conf: Config, run: Run, summary: dict[str, Any], *, error: str | None) -> None:
     row = {
-        "run_id": run_id,
-        "step": step,
+        "run_id": run.run_id,
+        "step": run.step,
         "config_name": conf.name,
         "config_hash": conf.hash,
-        "run_date": run_date,
-        "started_at": began,
-        "seconds": float(seconds),
+        "run_date": run.run_date,
+        "started_at": run.started_at,
+        "seconds": float(summary["seconds"]),
         "outcome": "failed" if error else "done",
-        "error": one_line(error) if error else None,
+        "error": error,
         "model_version": summary.get("model_version"),
         "versions_read": dict(lake.tables_read),
         "versions_written": dict(lake.tables_written),
-        "counts": {key: int(value) for key, value in summary.items() if _is_count(value)},
+        "counts": {key: value for key, value in summary.items() if _is_count(value)},
         "libraries": _libraries(),
     }
+    lake.append(RUNS, lake.spark.createDataFrame([row], schema=RUNS.schema))
+
+
+def _write_failed(lake: Lake, conf: Config, run: Run, summary: dict[str, Any], error: str) -> None:
+    """Record a failure in a lake that is there; where that fails too, the first error is what counts."""
     try:
-        lake.append(RUNS, lake.spark.createDataFrame([row], schema=RUNS.schema))
-    except Exception as failure:
-        if error is None:
-            raise
-        log.debug("the failed run could not be written to %s: %s", RUNS.name, failure)
+        if lake.exists(RUNS):
+            _write(lake, conf, run, summary, error=error)
+    except Exception as failure:  # noqa: BLE001 - the step's own error is on its way to the user
+        log.debug("the failed run could not be recorded: %s", failure)
 
 
 def _is_count(value: object) -> bool:
@@ -100,8 +106,6 @@ def _is_count(value: object) -> bool:
 def _libraries() -> dict[str, str]:
     found = {"offbeat": __version__, "python": platform.python_version()}
     for name in _LIBRARIES:
-        try:
+        with suppress(importlib.metadata.PackageNotFoundError):
             found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
     return found

@@ -72,9 +72,9 @@ def _start(app_name: str, *, verbose: bool) -> SparkSession:
         settings |= _EMBEDDED | {
             "spark.master": f"local[{os.environ.get('OFFBEAT_CORES', '*')}]",
             "spark.driver.memory": os.environ.get("OFFBEAT_DRIVER_MEMORY", "3g"),
-            "spark.driver.extraJavaOptions": _quiet(verbose),
+            "spark.driver.extraJavaOptions": _quiet(verbose=verbose),
         }
-    settings |= _delta(submitted)
+    settings |= _delta(submitted=submitted)
     for key, value in settings.items():
         builder = builder.config(key, value)
     spark = builder.getOrCreate()
@@ -82,14 +82,14 @@ def _start(app_name: str, *, verbose: bool) -> SparkSession:
     return spark
 
 
-def _quiet(verbose: bool) -> str:
+def _quiet(*, verbose: bool) -> str:
     """JVM options: less chatter on stderr, which is for the job's own log lines."""
     if verbose:
         return ""
     return f"-Dlog4j2.configurationFile={Path(__file__).with_name('log4j2.properties').as_uri()}"
 
 
-def _delta(submitted: bool) -> dict[str, str]:
+def _delta(*, submitted: bool) -> dict[str, str]:
     """Settings that bring Delta: nothing but its names where the cluster has it on its class path."""
     names = {"spark.sql.extensions": _EXTENSION, "spark.sql.catalog.spark_catalog": _CATALOG}
     if submitted and _on_class_path(_EXTENSION):
@@ -104,7 +104,7 @@ def _on_class_path(name: str) -> bool:
     jvm = _jvm()
     try:
         jvm.java.lang.Thread.currentThread().getContextClassLoader().loadClass(name)
-    except Exception:  # py4j wraps ClassNotFoundException
+    except Exception:  # noqa: BLE001 - py4j wraps ClassNotFoundException in an error of its own
         return False
     return True
 
@@ -120,5 +120,5 @@ def _add_to_class_path(jars: list[str]) -> None:
 def _jvm() -> Any:
     from pyspark import SparkContext
 
-    SparkContext._ensure_initialized()
-    return SparkContext._jvm
+    SparkContext._ensure_initialized()  # noqa: SLF001 - there is no public way to the JVM before a session
+    return SparkContext._jvm  # noqa: SLF001

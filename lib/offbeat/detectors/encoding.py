@@ -43,7 +43,11 @@ def _offsets(lists: pa.Array) -> np.ndarray:
 def _gaps(times: pa.Array, offsets: np.ndarray) -> np.ndarray:
     """Seconds since the previous event of the session, float32; NaN at its first event and where there is no time."""
     flat = times.flatten()
-    micros = flat.cast(pa.timestamp("us")) if not pa.types.is_null(flat.type) else pa.nulls(len(flat), pa.timestamp("us"))
+    micros = (
+        flat.cast(pa.timestamp("us"))
+        if not pa.types.is_null(flat.type)
+        else pa.nulls(len(flat), pa.timestamp("us"))
+    )
     values = micros.cast(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False)
     missing = flat.is_null().to_numpy(zero_copy_only=False)
     gaps = np.full(len(values), np.nan, dtype=np.float32)

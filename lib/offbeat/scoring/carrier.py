@@ -42,7 +42,9 @@ class Carrier:
         return _LOADED[self.version]
 
 
-def carry(spark: SparkSession, version: str, packed: bytes, *, loader: Loader = load_artifact_bytes) -> Carrier:
+def carry(
+    spark: SparkSession, version: str, packed: bytes, *, loader: Loader = load_artifact_bytes
+) -> Carrier:
     """Send a packed model to the executors: by broadcast, or in the closure where there is no SparkContext.
 
     A closure carries up to 200 MB; a model of these detectors is a few.

@@ -57,7 +57,8 @@ def explain(
         return [Explanation(kind, [], None, []) for _ in names]
     repairs = repair(detector, sessions, scores, known_from=len(SPECIALS))
     return [
-        _explanation(fix, scores, at, names[at], vocabulary, threshold=threshold) for at, fix in enumerate(repairs)
+        _explanation(fix, scores, at, names[at], vocabulary, threshold=threshold)
+        for at, fix in enumerate(repairs)
     ]
 
 

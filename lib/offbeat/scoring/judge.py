@@ -55,7 +55,9 @@ def judge_sessions(sessions: DataFrame, carrier: Carrier, rules: Rules) -> DataF
     return sessions.select(*needed).mapInArrow(_judging(carrier, rules), JUDGED)
 
 
-def _judging(carrier: Carrier, rules: Rules) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+def _judging(
+    carrier: Carrier, rules: Rules
+) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     def judge_batches(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             if batch.num_rows:

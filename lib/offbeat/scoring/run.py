@@ -34,7 +34,9 @@ class Scorer:
         carrier: that model, on its way to the executors.
     """
 
-    def __init__(self, lake: Lake, conf: Config, version: str, carrier: Carrier, *, run_id: str, scored_at: Any) -> None:
+    def __init__(
+        self, lake: Lake, conf: Config, version: str, carrier: Carrier, *, run_id: str, scored_at: Any
+    ) -> None:
         self.lake = lake
         self.rules = Rules(
             top_k=conf.score.top_k,
@@ -94,7 +96,9 @@ class Scorer:
         return not scores.where(F.col("model_version") == self.version).isEmpty()
 
 
-def run(lake: Lake, conf: Config, *, run_id: str, run_date: Any, version: str | None = None) -> dict[str, Any]:
+def run(
+    lake: Lake, conf: Config, *, run_id: str, run_date: Any, version: str | None = None
+) -> dict[str, Any]:
     """Score the sessions that are new or changed since this model last scored.
 
     Args:
@@ -143,6 +147,8 @@ def _odd_events() -> Column:
     """The events that stand out, strangest first: those at the fault's places and those that surprise most."""
     by_surprise = F.array_sort(
         F.coalesce(F.col("detail"), F.array()),
-        lambda a, b: F.when(a["surprise"] > b["surprise"], -1).when(a["surprise"] < b["surprise"], 1).otherwise(0),
+        lambda a, b: (
+            F.when(a["surprise"] > b["surprise"], -1).when(a["surprise"] < b["surprise"], 1).otherwise(0)
+        ),
     )
     return F.slice(by_surprise, 1, _ODD_EVENTS)

@@ -50,11 +50,18 @@ INGESTED = Table(
     name="ingested",
     doc="A source file (or query) that was taken, so that it is taken once. Key: content_hash.",
     columns=(
-        Col("content_hash", "string", "SHA-256 of the file's bytes, or of a query and its bounds", null=False),
+        Col(
+            "content_hash", "string", "SHA-256 of the file's bytes, or of a query and its bounds", null=False
+        ),
         Col("source_file", "string", "name it was taken under", null=False),
         Col("size_bytes", "bigint", "bytes of the file"),
         Col("ingest_batch", "string", "batch that took it", null=False),
-        Col("state", "string", "planned: being taken; done: all its rows are in events or quarantine", null=False),
+        Col(
+            "state",
+            "string",
+            "planned: being taken; done: all its rows are in events or quarantine",
+            null=False,
+        ),
         Col("rows_in", "bigint", "rows read"),
         Col("events", "bigint", "rows that became events"),
         Col("duplicates", "bigint", "rows that were there already"),
@@ -74,7 +81,12 @@ SESSIONS = Table(
         Col("end", "timestamp", "UTC instant of the last event; null where the log has no time"),
         Col("n_events", "int", "number of events", null=False),
         Col("events", "array<string>", "what happened, in order", null=False),
-        Col("times", "array<timestamp>", "when, in the same order; nulls where the log has no time", null=False),
+        Col(
+            "times",
+            "array<timestamp>",
+            "when, in the same order; nulls where the log has no time",
+            null=False,
+        ),
         Col("event_ids", "array<string>", "which rows of events, in the same order", null=False),
         Col("covariates", "map<string,string>", "first value of each covariate in the session"),
         Col("label", "int", "largest label of its events; null where none has one"),
@@ -94,8 +106,15 @@ SESSION_SCORES = Table(
     columns=(
         _SESSION,
         _MODEL,
-        Col("score", "float", "largest surprise of its events in nats, or the detector's own; higher = stranger", null=False),
-        Col("percentile", "float", "share of held-out normal sessions that score lower, 0 to 100", null=False),
+        Col(
+            "score",
+            "float",
+            "largest surprise of its events in nats, or the detector's own; higher = stranger",
+            null=False,
+        ),
+        Col(
+            "percentile", "float", "share of held-out normal sessions that score lower, 0 to 100", null=False
+        ),
         Col("verdict", "string", "normal, anomalous, short, open or unknown_event", null=False),
         Col("threshold", "float", "score above which a session is anomalous", null=False),
         Col("unknown_share", "float", "share of its events that the model has never seen", null=False),
@@ -140,11 +159,23 @@ ANOMALIES = Table(
         Col("start", "timestamp", "UTC instant of the session's first event"),
         Col("end", "timestamp", "UTC instant of the session's last event"),
         Col("score", "float", "higher = stranger", null=False),
-        Col("percentile", "float", "share of held-out normal sessions that score lower, 0 to 100", null=False),
+        Col(
+            "percentile", "float", "share of held-out normal sessions that score lower, 0 to 100", null=False
+        ),
         Col("verdict", "string", "anomalous or unknown_event", null=False),
         Col("threshold", "float", "score above which a session is anomalous", null=False),
-        Col("kind", "string", "new_event, wrong_order, missing, repeated, inserted, time_gap, length or counts", null=False),
-        Col("positions", "array<int>", "0-based places of the odd events; n_events stands for the end", null=False),
+        Col(
+            "kind",
+            "string",
+            "new_event, wrong_order, missing, repeated, inserted, time_gap, length or counts",
+            null=False,
+        ),
+        Col(
+            "positions",
+            "array<int>",
+            "0-based places of the odd events; n_events stands for the end",
+            null=False,
+        ),
         Col("events", "array<string>", "what happened, in order", null=False),
         Col("times", "array<timestamp>", "when, in the same order", null=False),
         Col(
@@ -196,9 +227,19 @@ EVALUATIONS = Table(
         Col("detector", "string", "what was judged", null=False),
         Col("split", "string", "which sessions it was judged on", null=False),
         Col("subset", "string", "all, distinct or never_seen sequences", null=False),
-        Col("verdict_rule", "string", "flagged, or without_unknown: unknown_event counted as normal", null=False),
+        Col(
+            "verdict_rule",
+            "string",
+            "flagged, or without_unknown: unknown_event counted as normal",
+            null=False,
+        ),
         Col("metric", "string", "name of the metric", null=False),
-        Col("basis", "string", "honest: threshold from validation; oracle: best on the test set; reference", null=False),
+        Col(
+            "basis",
+            "string",
+            "honest: threshold from validation; oracle: best on the test set; reference",
+            null=False,
+        ),
         Col("value", "double", "its value"),
         Col("low", "double", "lower end of the 95 % interval"),
         Col("high", "double", "upper end of the 95 % interval"),

@@ -92,7 +92,9 @@ class Lake:
             UsageError: it is not there yet.
         """
         if not self.exists(table):
-            raise UsageError(f"lake {self.location}: no table {table.name} yet; run the step that writes it first")
+            raise UsageError(
+                f"lake {self.location}: no table {table.name} yet; run the step that writes it first"
+            )
         self.tables_read.setdefault(table.name, self.version(table))
         return self.spark.read.table(self.reference(table))
 
@@ -116,7 +118,9 @@ class Lake:
         with self._commit(table, txn):
             self._writer(table, rows, "append")
 
-    def overwrite(self, table: Table, rows: DataFrame, *, where: str | None = None, txn: Txn | None = None) -> None:
+    def overwrite(
+        self, table: Table, rows: DataFrame, *, where: str | None = None, txn: Txn | None = None
+    ) -> None:
         """Put rows in place of all, or of those that meet `where`, in one commit."""
         self.ensure(table)
         with self._commit(table, txn):
@@ -144,12 +148,14 @@ class Lake:
             there = there.where(F.col(column) == F.lit(value))
         there = there.join(ids, ids.columns, "left_semi").select(*table.key)
         doomed = there.join(rows.select(*table.key), list(table.key), "left_anti")
-        incoming = rows.select(*table.column_names).withColumn("_doomed", F.lit(value=False))
-        outgoing = doomed.withColumn("_doomed", F.lit(value=True))
+        incoming = rows.select(*table.column_names).withColumn("_doomed", F.lit(False))
+        outgoing = doomed.withColumn("_doomed", F.lit(True))
         both = incoming.unionByName(outgoing, allowMissingColumns=True)
         self.merge(table, both, txn=txn, delete="_doomed")
 
-    def drain(self, changes: DataFrame, write: Callable[[DataFrame, int, str], None], *, checkpoint: str) -> None:
+    def drain(
+        self, changes: DataFrame, write: Callable[[DataFrame, int, str], None], *, checkpoint: str
+    ) -> None:
         """Run a stream until it has caught up; each batch goes to `write(rows, batch_id, query_id)`.
 
         The query's id lives in the checkpoint: with it in a transaction's name, a batch that is tried again writes
@@ -175,7 +181,13 @@ class Lake:
                 self.spark.sql(f"DELETE FROM {self.reference(table)} WHERE {where}")
 
     def merge(
-        self, table: Table, rows: DataFrame, *, txn: Txn | None = None, delete: str | None = None, prune: str | None = None
+        self,
+        table: Table,
+        rows: DataFrame,
+        *,
+        txn: Txn | None = None,
+        delete: str | None = None,
+        prune: str | None = None,
     ) -> None:
         """Bring rows in by the table's key: new ones are inserted, known ones updated.
 
@@ -251,7 +263,9 @@ class Lake:
             return
         place = folder / table.name
         if folder.exists() and not folder.is_dir():
-            raise UsageError(f"lake {self.location}: is a file, not a folder; give another folder with --lake")
+            raise UsageError(
+                f"lake {self.location}: is a file, not a folder; give another folder with --lake"
+            )
         if place.is_dir() and any(place.iterdir()) and not (place / "_delta_log").is_dir():
             raise self._foreign(table, "holds files that are not a Delta table")
         if place.exists() and not place.is_dir():
@@ -266,7 +280,9 @@ class Lake:
                 f"lake {self.location}: table {table.name} has contract {contract}, newer than this offbeat "
                 f"({CONTRACT_VERSION}); install a newer offbeat"
             )
-        live = {f.name: f.dataType.simpleString() for f in self.spark.read.table(self.reference(table)).schema}
+        live = {
+            f.name: f.dataType.simpleString() for f in self.spark.read.table(self.reference(table)).schema
+        }
         ours = {f.name: f.dataType.simpleString() for f in table.schema}
         if live != ours:
             differ = sorted(name for name in live.keys() | ours.keys() if live.get(name) != ours.get(name))
@@ -285,5 +301,10 @@ def _absolute(location: str) -> str:
 
 def _is_missing(error: Exception) -> bool:
     text = str(error)
-    missing: Sequence[str] = ("TABLE_OR_VIEW_NOT_FOUND", "PATH_DOES_NOT_EXIST", "doesn't exist", "SCHEMA_NOT_FOUND")
+    missing: Sequence[str] = (
+        "TABLE_OR_VIEW_NOT_FOUND",
+        "PATH_DOES_NOT_EXIST",
+        "doesn't exist",
+        "SCHEMA_NOT_FOUND",
+    )
     return any(sign in text for sign in missing) or "DELTA_TABLE_NOT_FOUND" in text

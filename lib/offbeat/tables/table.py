@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 
 from pyspark.sql.types import DataType, StructField, StructType
 
-CONTRACT_VERSION = 1  # raised by one when a column is renamed or retyped; `maintain --upgrade` brings lakes along
+CONTRACT_VERSION = (
+    1  # raised by one when a column is renamed or retyped; `maintain --upgrade` brings lakes along
+)
 
 
 @dataclass(frozen=True)
@@ -40,13 +42,17 @@ class Table:
 
     @property
     def column_names(self) -> list[str]:
+        """Names of the columns, in order."""
         return [column.name for column in self.columns]
 
     @property
     def schema(self) -> StructType:
         """The table's schema, as a writer must meet it."""
         return StructType(
-            [StructField(c.name, DataType.fromDDL(c.type), c.null, {"comment": c.comment}) for c in self.columns]
+            [
+                StructField(c.name, DataType.fromDDL(c.type), c.null, {"comment": c.comment})
+                for c in self.columns
+            ]
         )
 
     @property

@@ -25,7 +25,9 @@ class Registry:
     def __init__(self, lake: Lake, name: str, *, folder: str | None = None) -> None:
         base = Path(folder) if folder else lake.local_folder
         if base is None:
-            raise UsageError(f"lake {lake.location}: models need a folder; set output.models to a Volume or a mounted folder")
+            raise UsageError(
+                f"lake {lake.location}: models need a folder; set output.models to a Volume or a mounted folder"
+            )
         self.folder = base / "models" / name
 
     def path(self, version: str) -> Path:

@@ -30,7 +30,9 @@ def sample_sessions(sessions: DataFrame, sample: Sample, *, seed: int) -> DataFr
     kept = sum(share * row["count"] for (_, share), row in zip(shares, strata, strict=True))
     excess = sample.max_sessions / kept
     spark = sessions.sparkSession
-    chosen = spark.createDataFrame([(name, share * excess) for name, share in shares], "stratum string, share double")
+    chosen = spark.createDataFrame(
+        [(name, share * excess) for name, share in shares], "stratum string, share double"
+    )
     bucket = F.pmod(F.xxhash64("session_id", F.lit(seed)), F.lit(_HASH_SPACE))
     joined = sessions.withColumn("stratum", _stratum(sample)).join(F.broadcast(chosen), "stratum")
     return joined.where(bucket < F.col("share") * F.lit(_HASH_SPACE)).drop("stratum", "share")
@@ -53,7 +55,8 @@ def collect_sequences(sessions: DataFrame, *columns: str) -> pa.Table:
 def _stratum(sample: Sample) -> Column:
     """The session's stratum as text: its day, or values of its covariates."""
     parts = [
-        F.date_format("start", "yyyy-MM-dd") if name == "day" else F.col("covariates")[name] for name in _checked(sample.by)
+        F.date_format("start", "yyyy-MM-dd") if name == "day" else F.col("covariates")[name]
+        for name in _checked(sample.by)
     ]
     return F.concat_ws("|", *(F.coalesce(part, F.lit("")) for part in parts)) if parts else F.lit("")
 

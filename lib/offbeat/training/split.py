@@ -105,7 +105,9 @@ def _time_cuts(sessions: DataFrame, first: int, last: int, holdout: float) -> tu
     """
     width = max(1, -(-(last - first + 1) // _TIME_BUCKETS))
     bucket = F.floor((F.unix_micros("start") - F.lit(first)) / F.lit(width)).cast("int")
-    counts = {row["bucket"]: row["count"] for row in sessions.groupBy(bucket.alias("bucket")).count().collect()}
+    counts = {
+        row["bucket"]: row["count"] for row in sessions.groupBy(bucket.alias("bucket")).count().collect()
+    }
     total, so_far = sum(counts.values()), 0
     cuts: list[int] = []
     goals = [(1 - holdout) ** 2, 1 - holdout]
@@ -121,7 +123,10 @@ def _time_cuts(sessions: DataFrame, first: int, last: int, holdout: float) -> tu
 def describe(rule: SplitRule) -> str:
     """The rule in words, for logs and pages."""
     if rule.by == "time" and rule.train_until is not None and rule.validation_until is not None:
-        until = [dt.datetime.fromtimestamp(us / 1e6, dt.timezone.utc) for us in (rule.train_until, rule.validation_until)]
+        until = [
+            dt.datetime.fromtimestamp(us / 1e6, dt.timezone.utc)
+            for us in (rule.train_until, rule.validation_until)
+        ]
         return f"by time: trained before {until[0]:%Y-%m-%d %H:%M} UTC, threshold until {until[1]:%Y-%m-%d %H:%M} UTC"
     if rule.by == "role":
         return f"by source: {rule.holdout:.0%} of the training source's entities set the threshold"

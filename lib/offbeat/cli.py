@@ -1,0 +1,188 @@
+"""`offbeat VERB`: the same verbs as jobs/, one for one. Arguments in, one step, exit status out."""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import json
+import logging
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from offbeat import __version__, logs, screen
+from offbeat.errors import OffbeatError, UsageError
+
+log = logging.getLogger("offbeat")
+
+VERBS = {
+    "run": "all steps: from files to anomalies, the figures and a page",
+    "ingest": "take what is new at the sources into events and quarantine",
+    "sessionize": "bring sessions up to the events",
+    "train": "train a model on a sample of the sessions",
+    "score": "score new and changed sessions, write the anomalies",
+    "evaluate": "judge the model on sessions it has not seen",
+    "report": "write the HTML page",
+    "generate": "make a pack's log with known faults",
+    "init": "look at a log and propose a config",
+    "check": "check a config and its source, show the first rows as they would be taken",
+    "promote": "make a model version champion",
+    "rollback": "make the champion before this one champion again",
+}
+_EXAMPLE = "example: offbeat {verb} --config conf/tvm.yaml --lake /tmp/lake --set model.detector=gru"
+
+
+def build_parser(verb: str | None = None) -> argparse.ArgumentParser:
+    """The parser of the command line; with `verb`, of that one job."""
+    if verb is not None:
+        parser = argparse.ArgumentParser(
+            prog=f"{verb}.py", description=VERBS[verb], epilog=_EXAMPLE.format(verb=verb)
+        )
+        _add_arguments(parser, verb)
+        parser.set_defaults(verb=verb)
+        return parser
+    parser = argparse.ArgumentParser(
+        prog="offbeat", description="Finds the sessions and events that are out of sequence."
+    )
+    parser.add_argument("--version", action="version", version=f"offbeat {__version__}")
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    for name, text in VERBS.items():
+        _add_arguments(
+            verbs.add_parser(name, help=text, description=text, epilog=_EXAMPLE.format(verb=name)), name
+        )
+    return parser
+
+
+def _add_arguments(parser: argparse.ArgumentParser, verb: str) -> None:
+    if verb == "init":
+        parser.add_argument("file", help="a csv, json or parquet log")
+        parser.add_argument("--output", help="where the config goes; default: stdout")
+    else:
+        parser.add_argument("--config", required=True, help="a YAML file; see conf/")
+        parser.add_argument("--lake", help="folder, URL or catalog.schema in place of the config's")
+        parser.add_argument(
+            "--set", action="append", default=[], metavar="KEY=VALUE", help="override path.to.key=value"
+        )
+        parser.add_argument(
+            "--run-date", type=_instant, help="UTC instant that the run stands for; default: now"
+        )
+        parser.add_argument("--dry-run", action="store_true", help="print plan and targets, write nothing")
+    if verb in ("run", "ingest"):
+        parser.add_argument(
+            "--from", dest="time_from", type=_instant, help="take events from this instant on"
+        )
+        parser.add_argument("--to", dest="time_to", type=_instant, help="take events before this instant")
+        parser.add_argument(
+            "--replay-quarantine", action="store_true", help="take mended quarantined rows again"
+        )
+    if verb == "run":
+        parser.add_argument("--retrain", action="store_true", help="train also where there is a champion")
+    if verb == "promote":
+        parser.add_argument("version", help="model version, a folder under models/NAME/")
+    parser.add_argument("--json", action="store_true", help="last line of stdout: one JSON object")
+    parser.add_argument("--verbose", action="store_true", help="more log lines, tracebacks")
+
+
+def _instant(text: str) -> dt.datetime:
+    try:
+        found = dt.datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"expected a date like 2026-07-31 or 2026-07-31T12:00:00, got {text!r}"
+        ) from None
+    return (
+        found.replace(tzinfo=dt.timezone.utc) if found.tzinfo is None else found.astimezone(dt.timezone.utc)
+    )
+
+
+def main(argv: Sequence[str] | None = None, *, verb: str | None = None) -> int:
+    """Run one verb; gives its exit status."""
+    args = build_parser(verb).parse_args(argv)
+    logs.configure(verbose=args.verbose)
+    try:
+        summary = _dispatch(args)
+    except OffbeatError as error:
+        return _failed(error, args, error.exit_status)
+    except KeyboardInterrupt:
+        print("offbeat: stopped; the same command goes on from here, nothing is taken twice", file=sys.stderr)
+        return 130
+    except Exception as error:  # noqa: BLE001 - a bug is reported in one line, with its traceback on --verbose
+        return _failed(error, args, 1)
+    if args.json:
+        print(json.dumps(summary, default=str, ensure_ascii=False))
+    return 0
+
+
+def _failed(error: Exception, args: argparse.Namespace, status: int) -> int:
+    if args.verbose:
+        log.error("traceback", exc_info=error)
+    print(f"offbeat: {screen.error_line(error)}", file=sys.stderr)
+    return status
+
+
+def _dispatch(args: argparse.Namespace) -> dict[str, Any]:
+    if args.verb == "init":
+        return _init(args)
+    from offbeat.config import Config
+
+    conf = Config.load(args.config, overrides=args.set, lake=args.lake)
+    if args.verb == "check":
+        return _check(args, conf)
+    from offbeat import steps
+
+    if args.dry_run:
+        return screen.show_plan(args.verb, conf)
+    context = steps.Context(
+        conf,
+        run_date=args.run_date or dt.datetime.now(dt.timezone.utc),
+        verbose=args.verbose,
+        options={
+            name: getattr(args, name, None)
+            for name in ("time_from", "time_to", "replay_quarantine", "retrain", "version")
+        },
+    )
+    step: Callable[[steps.Context], dict[str, Any]] = getattr(steps, args.verb)
+    summary = step(context)
+    screen.show_summary(args.verb, context.lake, conf, summary)
+    return summary
+
+
+def _init(args: argparse.Namespace) -> dict[str, Any]:
+    from pathlib import Path
+
+    from offbeat.ingest.propose import propose
+
+    text = propose(args.file)
+    if args.output is None:
+        print(text, end="" if text.endswith("\n") else "\n")
+        return {"config": text}
+    target = Path(args.output)
+    if target.exists():
+        raise UsageError(f"init: {target} is there already; give another --output")
+    target.write_text(text, encoding="utf-8")
+    print(f"Wrote {target}. Check it with: offbeat check --config {target}")
+    return {"config": str(target)}
+
+
+def _check(args: argparse.Namespace, conf: Any) -> dict[str, Any]:
+    from offbeat.ingest.preview import preview
+    from offbeat.spark import open_session
+
+    run_date = args.run_date or dt.datetime.now(dt.timezone.utc)
+    rows = preview(open_session("offbeat check", verbose=args.verbose), conf, run_date=run_date)
+    screen.show_preview(conf, rows)
+    return {"rows": rows}
+
+
+def cli() -> None:
+    """Entry point; raises SystemExit for a failure alone, since some runtimes take SystemExit(0) for one."""
+    code = main()
+    if code:
+        raise SystemExit(code)
+
+
+def job(verb: str) -> None:
+    """Entry point of jobs/VERB.py."""
+    code = main(verb=verb)
+    if code:
+        raise SystemExit(code)

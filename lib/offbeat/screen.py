@@ -1,0 +1,164 @@
+"""What a person sees on the terminal: plans, previews, results, and errors in one line."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from offbeat.config import Config
+from offbeat.errors import OffbeatError
+from offbeat.logs import one_line
+from offbeat.tables import Lake
+from offbeat.tables.contract import ANOMALIES, EVALUATIONS, MINUTES_VIEWED
+
+_FULL_DISK = ("No space left on device", "File too large", "Disk quota exceeded")
+_CONCURRENT = (
+    "ConcurrentAppendException",
+    "ConcurrentTransactionException",
+    "DELTA_CONCURRENT",
+    "ConcurrentModification",
+)
+_CAUSE = re.compile(r"Caused by: [\w.$]+: (.*)")
+_SHOWN = 10
+_TARGETS = {
+    "generate": "the generated log, truth",
+    "ingest": "events, quarantine, ingested",
+    "sessionize": "sessions",
+    "train": "models",
+    "score": "session_scores, event_scores, anomalies",
+    "evaluate": "evaluations",
+    "report": "the HTML page",
+    "run": "all tables, models and the HTML page",
+}
+
+
+def error_line(error: BaseException) -> str:
+    """One line that says what, where and what to do."""
+    if isinstance(error, OffbeatError):
+        return one_line(error)
+    text = str(error)
+    for sign in _FULL_DISK:
+        if sign in text:
+            return (
+                f"the disk is full ({sign}): free some space and run the same command again; nothing is lost"
+            )
+    if any(sign in text for sign in _CONCURRENT):
+        return "another run wrote the same table at the same time and won: run the same command again"
+    causes = _CAUSE.findall(text)
+    said = (
+        causes[-1]
+        if causes
+        else next((line for line in text.splitlines() if line.strip()), type(error).__name__)
+    )
+    return f"{type(error).__name__}: {one_line(said, limit=400)} (a traceback with --verbose)"
+
+
+def show_plan(verb: str, conf: Config) -> dict[str, Any]:
+    """Say what a step would read and write, for `--dry-run`."""
+    plan = {
+        "verb": verb,
+        "config": conf.name,
+        "config_hash": conf.hash,
+        "sources": [
+            f"{source.format} {source.path or source.options.get('url', '')}" for source in conf.source
+        ],
+        "lake": conf.lake,
+        "writes": _TARGETS.get(verb, "models"),
+        "detector": conf.model.detector,
+    }
+    print(f"Would run {verb} of {conf.name}; nothing is written.")
+    for key, value in plan.items():
+        print(f"  {key}: {', '.join(value) if isinstance(value, list) else value}")
+    return plan
+
+
+def show_preview(conf: Config, rows: list[dict[str, Any]]) -> None:
+    """Print the first rows of the sources as they would be taken."""
+    print(f"Config {conf.name} is right. The first rows as they would be taken:")
+    for row in rows:
+        reasons = row.get("reasons") or []
+        mark = (
+            f"QUARANTINE {', '.join(reasons)}: {one_line(row.get('raw', ''), limit=120)}" if reasons else None
+        )
+        when = row.get("event_time") or f"position {row.get('position')}"
+        print(
+            f"  {mark or '  '.join(map(str, (row.get('entity'), when, row.get('event'), row.get('covariates') or '')))}"
+        )
+
+
+def show_summary(verb: str, lake: Lake, conf: Config, summary: dict[str, Any]) -> None:
+    """Print what a step did; after `run`, what was found and what it means."""
+    if verb != "run":
+        for key, value in summary.items():
+            print(
+                f"{key}: {value:,}"
+                if isinstance(value, int) and not isinstance(value, bool)
+                else f"{key}: {value}"
+            )
+        return
+    _show_counts(summary)
+    version = summary["score"]["model_version"]
+    _show_anomalies(lake, version)
+    _show_figures(lake, version)
+    if conf.pack == "tvm":
+        _show_minutes(lake)
+    print(f"\nTables: {lake.location}/<table>   Model: {version}")
+    print(f"Page:   {summary['report']['page']}")
+
+
+def _show_counts(summary: dict[str, Any]) -> None:
+    print()
+    for step, counts in summary.items():
+        shown = [f"{key.replace('_', ' ')} {value:,}" for key, value in counts.items() if type(value) is int]
+        print(f"{step:>10}  {counts['seconds']:>6.1f} s  {', '.join(shown) or 'nothing new'}")
+
+
+def _show_anomalies(lake: Lake, version: str) -> None:
+    """The strangest anomalies, in words."""
+    anomalies = lake.read(ANOMALIES).where(f"model_version = '{version}'")
+    rows = anomalies.orderBy(anomalies["score"].desc(), "session_id").limit(_SHOWN).collect()
+    print(f"\nThe {len(rows)} strangest sessions:" if rows else "\nNo session was flagged.")
+    for row in rows:
+        print(f"  {_anomaly_line(row)}")
+
+
+def _anomaly_line(row: Any) -> str:
+    when = f"{row['start']:%Y-%m-%d %H:%M:%S} UTC" if row["start"] else "no time"
+    head = f"{row['entity']}, {when}, {row['n_events'] if 'n_events' in row else len(row['events'])} events"
+    what = row["kind"].replace("_", " ")
+    where = row["positions"][0] if row["positions"] else None
+    odd = next((event for event in row["actual"] if event["position"] == where), None)
+    if odd is None and row["actual"]:
+        odd = row["actual"][0]
+    told = ""
+    if odd is not None:
+        likely = odd["expected"][0] if odd["expected"] else None
+        told = f": at {odd['position']} came {odd['event']} ({odd['probability']:.2%})"
+        told += f", expected {likely['event']} ({likely['probability']:.0%})" if likely else ""
+    fix = f"; {row['edits'][0]}" if row["edits"] else ""
+    return one_line(f"{head}: {what}{told}{fix}", limit=300)
+
+
+def _show_figures(lake: Lake, version: str) -> None:
+    if not lake.exists(EVALUATIONS):
+        return
+    wanted = "metric IN ('precision', 'recall', 'f1', 'f1_scaled', 'pr_auc', 'fpr', 'balanced_accuracy')"
+    where = f"model_version = '{version}' AND subset = 'all' AND verdict_rule = 'flagged' AND {wanted}"
+    rows = lake.read(EVALUATIONS).where(where).orderBy("detector", "basis", "metric").collect()
+    if rows:
+        print("\nFigures on sessions the model has not seen (95 % interval):")
+    for row in rows:
+        interval = f"  [{row['low']:.4f}, {row['high']:.4f}]" if row["low"] is not None else ""
+        value = "–" if row["value"] is None else f"{row['value']:.4f}"
+        print(f"  {row['detector']:<12} {row['basis']:<9} {row['metric']:<18} {value}{interval}")
+
+
+def _show_minutes(lake: Lake) -> None:
+    """How far the Total Minutes Viewed report is off, and which partners are hit."""
+    if not lake.exists(MINUTES_VIEWED):
+        return
+    from offbeat.packs.tvm.story import minutes_story
+
+    print()
+    for line in minutes_story(lake.read(MINUTES_VIEWED)):
+        print(line)

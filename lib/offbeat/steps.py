@@ -1,0 +1,177 @@
+"""The steps as one call each: what jobs and the command line run, with the table `runs` written around them."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from pyspark.sql import SparkSession
+
+from offbeat.config import Config
+from offbeat.errors import UsageError
+from offbeat.recording import recorded
+from offbeat.tables.lake import Lake
+
+log = logging.getLogger(__name__)
+
+Summary = dict[str, Any]
+
+
+@dataclass
+class Context:
+    """What a step works with.
+
+    Attributes:
+        conf: the checked config.
+        run_date: UTC instant that the run stands for; never read from the clock of a retry.
+        options: further arguments of the command line (`retrain`, `replay_quarantine`, `time_from`, …).
+    """
+
+    conf: Config
+    run_date: dt.datetime
+    verbose: bool = False
+    options: dict[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def spark(self) -> SparkSession:
+        """The Spark session, opened when a step first needs it."""
+        from offbeat.spark import open_session
+
+        log.info("opening Spark")
+        return open_session(f"offbeat {self.conf.name}", verbose=self.verbose)
+
+    @cached_property
+    def lake(self) -> Lake:
+        """The config's lake."""
+        return Lake(self.spark, self.conf.lake)
+
+
+def _recorded(step: str, work: Callable[[Context, str], Summary]) -> Callable[[Context], Summary]:
+    def run_step(context: Context) -> Summary:
+        return recorded(
+            context.lake,
+            context.conf,
+            step,
+            lambda run_id: work(context, run_id),
+            run_date=context.run_date,
+        )
+
+    run_step.__doc__ = work.__doc__
+    return run_step
+
+
+def _generate(context: Context, _run_id: str) -> Summary:
+    """Make the pack's log with known faults, and the table `truth`."""
+    from offbeat.packs import pack_of
+
+    return pack_of(context.conf).generate(context.lake, context.conf)
+
+
+def _ingest(context: Context, _run_id: str) -> Summary:
+    """Take what is new at the sources into `events` and `quarantine`."""
+    from offbeat.ingest.run import run
+
+    wanted = ("time_from", "time_to", "replay_quarantine")
+    options = {name: context.options[name] for name in wanted if context.options.get(name)}
+    return run(context.lake, context.conf, run_date=context.run_date, **options)
+
+
+def _sessionize(context: Context, _run_id: str) -> Summary:
+    """Bring `sessions` up to the events."""
+    from offbeat.sessions.run import run
+
+    return run(context.lake, context.conf, run_date=context.run_date)
+
+
+def _train(context: Context, run_id: str) -> Summary:
+    """Train a candidate on a sample; it becomes champion where it is not worse than the champion."""
+    from offbeat.training.run import run
+
+    return run(context.lake, context.conf, run_id=run_id)
+
+
+def _score(context: Context, run_id: str) -> Summary:
+    """Score new and changed sessions, write anomalies, and what the pack makes of them."""
+    from offbeat.packs import pack_of
+    from offbeat.scoring.run import run
+
+    summary = run(context.lake, context.conf, run_id=run_id, run_date=context.run_date)
+    if context.conf.pack is not None:
+        summary |= pack_of(context.conf).after_score(context.lake, context.conf, summary["model_version"])
+    return summary
+
+
+def _evaluate(context: Context, run_id: str) -> Summary:
+    """Judge the champion on sessions it has not seen, beside the simple detectors."""
+    from offbeat.evaluation.run import run
+
+    return run(context.lake, context.conf, run_id=run_id)
+
+
+def _report(context: Context, run_id: str) -> Summary:
+    """Write the HTML page."""
+    from offbeat.reports.run import run
+
+    return run(context.lake, context.conf, run_id=run_id)
+
+
+generate = _recorded("generate", _generate)
+ingest = _recorded("ingest", _ingest)
+sessionize = _recorded("sessionize", _sessionize)
+train = _recorded("train", _train)
+score = _recorded("score", _score)
+evaluate = _recorded("evaluate", _evaluate)
+report = _recorded("report", _report)
+
+
+def run(context: Context) -> Summary:
+    """All steps in order: from files to anomalies, the figures, and the page."""
+    conf = context.conf
+    summary: Summary = {}
+    if conf.generate.path is not None:
+        summary["generate"] = generate(context)
+    summary["ingest"] = ingest(context)
+    summary["sessionize"] = sessionize(context)
+    if context.options.get("retrain") or _champion(context) is None:
+        summary["train"] = train(context)
+    summary["score"] = score(context)
+    if _can_evaluate(context):
+        summary["evaluate"] = evaluate(context)
+    summary["report"] = report(context)
+    return summary
+
+
+def promote(context: Context) -> Summary:
+    """Make a version champion by hand."""
+    version = context.options.get("version")
+    if not version:
+        raise UsageError("promote: say which version; `offbeat promote --config … VERSION`")
+    _registry(context).promote(version, reason="by hand")
+    return {"model_version": version}
+
+
+def rollback(context: Context) -> Summary:
+    """Make the champion before this one champion again."""
+    return {"model_version": _registry(context).rollback()}
+
+
+def _registry(context: Context) -> Any:
+    from offbeat.training.registry import Registry
+
+    return Registry(context.lake, context.conf.name, folder=context.conf.output.get("models"))
+
+
+def _champion(context: Context) -> str | None:
+    champion: str | None = _registry(context).champion()
+    return champion
+
+
+def _can_evaluate(context: Context) -> bool:
+    """Whether anything says which sessions are faulty: labels of the source, or a generator's truth."""
+    conf = context.conf
+    labelled = any(source.columns.label or source.label is not None for source in conf.source)
+    return labelled or (conf.generate.path is not None and conf.generate.plant)
