@@ -16,31 +16,33 @@ from offbeat.runtime.jars import copy_from_ivy, delta_jars
 from offbeat.runtime.java import ensure_java, find_java
 
 JAVA_PACKAGES = ("openjdk-17-jre-headless", "openjdk-21-jre-headless")
-OLDEST_PINNED = (3, 11)  # of the packages in constraints.txt; setup.py says what offbeat itself runs on
+# The Pythons that constraints.txt has wheels for; setup.py says what offbeat itself runs on.
+OLDEST, NEWEST = (3, 11), (3, 13)
 
 
 def make_environment(folder: Path) -> None:
     """Make a virtual environment at `folder`, unless one that works is there.
 
-    Raises: UsageError: this Python is too old for the pinned packages, or lacks what makes environments.
+    Raises: UsageError: this Python is none that packages are pinned for, or lacks what makes environments.
     """
     version = ".".join(map(str, sys.version_info[:2]))
-    if sys.version_info < OLDEST_PINNED:
-        wanted = ".".join(map(str, OLDEST_PINNED))
+    if not OLDEST <= sys.version_info[:2] <= NEWEST:
         raise UsageError(
-            f"Python {version} is too old for constraints.txt: make setup PYTHON=python{wanted}, or newer"
+            f"no packages are pinned for Python {version}: make setup PYTHON=python3.12 (3.11 to 3.13)"
         )
-    python = folder / "bin" / "python"
-    if (
+    if _has_pip(folder / "bin" / "python"):
+        return
+    package = f"python{version}-venv"
+    if not importlib.util.find_spec("ensurepip") and not install(package):
+        raise UsageError(f"this Python can't make environments: apt-get install {package}, and try again")
+    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+
+
+def _has_pip(python: Path) -> bool:
+    return (
         python.exists()
         and subprocess.run([python, "-m", "pip", "-V"], capture_output=True, check=False).returncode == 0
-    ):
-        return
-    if not importlib.util.find_spec("ensurepip") and not install(f"python{version}-venv"):
-        raise UsageError(
-            f"this Python can't make environments: apt-get install python{version}-venv, and try again"
-        )
-    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+    )
 
 
 def set_up() -> None:

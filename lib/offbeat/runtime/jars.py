@@ -114,7 +114,7 @@ def _given_jars(paths: str) -> list[Path]:
 
 
 def _cached_jars(folder: Path) -> list[Path]:
-    """List the JARs of a whole cache entry; empty where it is absent, or a file of it is lost or cut short."""
+    """List the JARs of a whole cache entry; empty where it is absent, or a file is lost or cut short."""
     try:
         sizes = json.loads((folder / "sizes.json").read_text())
         whole = all((folder / name).stat().st_size == size for name, size in sizes.items())

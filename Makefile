@@ -1,0 +1,63 @@
+# `make` lists what there is. Every target sets up what it needs: `make run` and `make test` work first and alone.
+
+PYTHON ?= python3
+CONFIG ?= conf/tvm.yaml
+TESTS ?= tests
+EXTRAS := local,reports,serve,bench,test,dev
+BIN := .venv/bin
+READY := .venv/.ready
+PYTEST := $(BIN)/python -m pytest --durations=15 --durations-min=1
+# Folders count too: theirs is the time of a removal.
+SHIPPED := $(shell find lib jobs -not -path '*/__pycache__*' -not -path '*.egg-info*')
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup run test test-full cluster-test lint types imports wheel clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(READY) ## make .venv with the pinned packages, find or install Java, fetch Delta's JARs
+
+$(READY): setup.py constraints.txt pyproject.toml
+	PYTHONPATH=lib $(PYTHON) -m offbeat.runtime venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt setuptools wheel
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
+		--no-build-isolation --editable '.[$(EXTRAS)]'
+	$(BIN)/python -m offbeat.runtime setup
+	touch $@
+
+run: $(READY) ## the main job: generate a log, find what is out of sequence, say what it means (CONFIG=conf/NAME.yaml)
+	$(BIN)/offbeat run --config $(CONFIG)
+
+test: $(READY) ## all tests but the slow ones (TESTS=tests/ROOM for a part)
+	$(PYTEST) -m "not slow" $(TESTS)
+
+test-full: $(READY) ## all tests, the slow ones too (TESTS=tests/ROOM for a part)
+	$(PYTEST) $(TESTS)
+
+cluster-test: $(READY) ## spark-submit on a standalone cluster: a master and two workers on loopback
+	$(PYTEST) tests/system/test_cluster.py
+
+lint: $(READY) ## style (ruff) and layout of the code
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(READY) ## types of lib/ (mypy)
+	$(BIN)/mypy
+
+imports: $(READY) ## which room may import which (import-linter)
+	$(BIN)/lint-imports
+
+wheel: dist/offbeat.zip ## the package for a cluster: dist/offbeat-VERSION.whl, and the same file as dist/offbeat.zip
+
+# spark-submit hands executors a .zip in --py-files, but not a .whl. No build/ stays: it would keep modules that are gone.
+dist/offbeat.zip: $(READY) $(SHIPPED)
+	rm -rf build dist
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .
+	rm -rf build
+	cp dist/offbeat-*.whl $@
+
+clean: ## remove what was built; .venv, the lake and fetched JARs stay
+	rm -rf build dist lib/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find lib jobs tests -name __pycache__ -type d -prune -exec rm -rf {} +
