@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
@@ -22,6 +22,15 @@ log = logging.getLogger(__name__)
 Txn = tuple[str, int]
 _TXN_APP_ID = "spark.databricks.delta.write.txnAppId"
 _TXN_VERSION = "spark.databricks.delta.write.txnVersion"
+# How Spark and Delta say that nothing is there. What lies at a local place is looked at before they are asked; elsewhere
+# creating the table fails where something else is in its way.
+_MISSING = (
+    "TABLE_OR_VIEW_NOT_FOUND",
+    "PATH_DOES_NOT_EXIST",
+    "doesn't exist",
+    "is not a Delta table",
+    "NOT_A_DELTA_TABLE",
+)
 _USER_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
 
 
@@ -252,8 +261,6 @@ class Lake:
         except Exception as error:
             if _is_missing(error):
                 return None
-            if "NOT_A_DELTA_TABLE" in str(error) or "not a Delta table" in str(error):
-                raise self._foreign(table, "is not a Delta table") from None
             raise
         return {row["key"]: row["value"] for row in rows}
 
