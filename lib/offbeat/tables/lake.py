@@ -22,14 +22,14 @@ log = logging.getLogger(__name__)
 Txn = tuple[str, int]
 _TXN_APP_ID = "spark.databricks.delta.write.txnAppId"
 _TXN_VERSION = "spark.databricks.delta.write.txnVersion"
-# How Spark and Delta say that nothing is there. What lies at a local place is looked at before they are asked; elsewhere
-# creating the table fails where something else is in its way.
+# How Spark and Delta say that nothing is there. What lies at a local place is looked at before they are asked;
+# elsewhere creating the table fails where something else is in its way.
 _MISSING = (
     "TABLE_OR_VIEW_NOT_FOUND",
     "PATH_DOES_NOT_EXIST",
     "doesn't exist",
-    "is not a Delta table",
-    "NOT_A_DELTA_TABLE",
+    "MISSING_DELTA_TABLE",
+    "SCHEMA_NOT_FOUND",
 )
 _USER_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
 
@@ -307,11 +307,4 @@ def _absolute(location: str) -> str:
 
 
 def _is_missing(error: Exception) -> bool:
-    text = str(error)
-    missing: Sequence[str] = (
-        "TABLE_OR_VIEW_NOT_FOUND",
-        "PATH_DOES_NOT_EXIST",
-        "doesn't exist",
-        "SCHEMA_NOT_FOUND",
-    )
-    return any(sign in text for sign in missing) or "DELTA_TABLE_NOT_FOUND" in text
+    return any(sign in str(error) for sign in _MISSING)
