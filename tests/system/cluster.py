@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import re
@@ -71,7 +70,7 @@ class StandaloneCluster:
         limit_s: float = 240,
     ) -> subprocess.CompletedProcess[str]:
         """Run `script` by spark-submit, with Delta's JARs as on a cluster that has them; the caller sees the status."""
-        settings = {**SUBMIT_CONF, "spark.executor.instances": str(self.workers), **(conf or {})}
+        settings = {**SUBMIT_CONF, "spark.cores.max": str(self.workers), **(conf or {})}
         command: list[str] = [str(SPARK_HOME / "bin" / "spark-submit"), "--master", self.url]
         command += ["--py-files", str(py_files), "--jars", ",".join(map(str, runtime.delta_jars()))]
         for key, value in settings.items():
@@ -172,8 +171,20 @@ def _alive_workers(page: str) -> int:
 
 
 def _stop_group(process: subprocess.Popen[bytes] | subprocess.Popen[str]) -> None:
+    """Ask the group of `process` to end, make it, and wait until no member is left."""
     for number in (signal.SIGTERM, signal.SIGKILL):
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, number)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=STOP_LIMIT_S)
+        _signal_group(process.pid, number)
+        until = time.monotonic() + STOP_LIMIT_S
+        while _signal_group(process.pid, 0) and time.monotonic() < until:
+            process.poll()  # takes the exit status: until then the process counts as a member
+            time.sleep(0.1)
+    process.wait(timeout=STOP_LIMIT_S)
+
+
+def _signal_group(group: int, number: int) -> bool:
+    """Send a signal to a group of processes (0: none, only look); False where nobody is in it."""
+    try:
+        os.killpg(group, number)
+    except ProcessLookupError:
+        return False
+    return True

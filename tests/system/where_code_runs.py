@@ -8,13 +8,14 @@ from offbeat.spark import open_session
 
 
 def report(batches):
+    from pathlib import Path
+
     import pandas as pd
-    from pyspark import SparkFiles
 
     import offbeat
 
     for batch in batches:
-        rows = {"id": batch["id"], "code": offbeat.__file__, "executor": SparkFiles.getRootDirectory()}
+        rows = {"id": batch["id"], "code": offbeat.__file__, "executor": str(Path.cwd())}
         yield pd.DataFrame(rows)
 
 

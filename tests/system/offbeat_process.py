@@ -1,0 +1,29 @@
+"""Runs `offbeat` as a process, as a person would."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+LIMIT_S = 280
+
+
+def offbeat(*args: str, limit: str | None = None, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """One call of the command line; `limit` is a shell line before it, such as `ulimit -f 100`."""
+    command = [sys.executable, "-m", "offbeat", *map(str, args)]
+    if limit:
+        command = ["bash", "-c", f'{limit}; exec "$@"', "bash", *command]
+    surroundings = os.environ | {"OFFBEAT_CORES": "2", "OFFBEAT_DRIVER_MEMORY": "2g"} | (env or {})
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=LIMIT_S, cwd=ROOT, env=surroundings, check=False
+    )
+
+
+def figures(done: subprocess.CompletedProcess[str]) -> dict:
+    """The JSON object on the last line of stdout."""
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
