@@ -1,0 +1,5 @@
+"""`python -m offbeat VERB`: the command line."""
+
+from offbeat.cli import cli
+
+cli()

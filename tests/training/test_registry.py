@@ -1,0 +1,36 @@
+import pytest
+
+from offbeat.errors import UsageError
+from offbeat.training.registry import Registry
+
+
+@pytest.fixture
+def registry(tmp_path):
+    made = Registry(lake=None, name="log", folder=str(tmp_path))
+    for version in ("a", "b", "c"):
+        (made.folder / version).mkdir(parents=True)
+        (made.folder / version / "manifest.json").write_text("{}")
+    (made.folder / "half-written").mkdir()
+    return made
+
+
+def test_there_is_no_champion_at_first(registry):
+    assert registry.champion() is None
+    assert sorted(registry.versions()) == ["a", "b", "c"]
+
+
+def test_promote_and_roll_back(registry):
+    registry.promote("a", reason="first")
+    registry.promote("b", reason="better")
+    registry.promote("b", reason="again")
+    assert registry.champion() == "b"
+    assert registry.rollback() == "a" == registry.champion()
+    with pytest.raises(UsageError, match="no earlier champion"):
+        registry.rollback()
+
+
+@pytest.mark.parametrize("version", ["d", "half-written", "../log/a", "", "."])
+def test_only_a_whole_version_can_be_champion(registry, version):
+    with pytest.raises(UsageError):
+        registry.promote(version, reason="wrong")
+    assert registry.champion() is None
