@@ -13,7 +13,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from offbeat.errors import UsageError
-from offbeat.tables.table import CONTRACT_VERSION, Table, quoted
+from offbeat.tables.table import CONTRACT_VERSION, Table, literal, quoted
 
 log = logging.getLogger(__name__)
 
@@ -121,6 +121,21 @@ class Lake:
         row = self.spark.sql(f"DESCRIBE HISTORY {self.reference(table)} LIMIT 1").first()
         return int(row["version"]) if row is not None else -1
 
+    def table_id(self, table: Table) -> str:
+        """Delta's id of the table: another one where the table was dropped and made again."""
+        row = self.spark.sql(f"DESCRIBE DETAIL {self.reference(table)}").collect()[0]
+        return str(row["id"])
+
+    def property(self, table: Table, name: str) -> str | None:
+        """A property of the table; None where it, or the table, is not there."""
+        return (self._properties(table) or {}).get(name)
+
+    def set_property(self, table: Table, name: str, value: str) -> None:
+        """Set a property of the table, in a commit of its own."""
+        setting = f"{literal(name)} = {literal(value)}"
+        with self._commit(table, None):
+            self.spark.sql(f"ALTER TABLE {self.reference(table)} SET TBLPROPERTIES ({setting})")
+
     def append(self, table: Table, rows: DataFrame, *, txn: Txn | None = None) -> None:
         """Add rows; with `txn`, once, however often it is tried."""
         self.ensure(table)
@@ -175,7 +190,12 @@ class Lake:
 
         def write_batch(rows: DataFrame, batch_id: int) -> None:
             started.wait()
-            write(rows, batch_id, query_id[0])
+            # A batch lives in a session of its own: views and the settings of a commit have to be there.
+            outer, self.spark = self.spark, rows.sparkSession
+            try:
+                write(rows, batch_id, query_id[0])
+            finally:
+                self.spark = outer
 
         writer = changes.writeStream.foreachBatch(write_batch).trigger(availableNow=True)
         query = writer.option("checkpointLocation", self.path("checkpoints", checkpoint)).start()

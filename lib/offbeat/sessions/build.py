@@ -1,0 +1,79 @@
+"""Events to sessions as one DataFrame transformation: Spark orders the events, `cut` cuts them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pyarrow as pa
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from offbeat.config import Sessions
+from offbeat.sessions.cut import Cutter
+from offbeat.sessions.rules import Rules
+from offbeat.tables.contract import EVENTS, SESSIONS
+
+_ID_DIGITS = 32  # 128 bits: no two of 10^15 sessions share an id by chance
+_NEEDED = ["entity", "role", "event_time", "event", "event_id", "label", "covariates"]
+_PIECES = ", ".join(f"`{c.name}` {c.type}" for c in SESSIONS.columns if c.name != "session_id")
+
+
+def build_sessions(events: DataFrame, sessions: Sessions, *, watermark_us: int | None) -> DataFrame:
+    """Make sessions of events; `cut` states the rules.
+
+    Args:
+        events: rows of the table events, in any order and partitioning; each event once.
+        sessions: the config's rules.
+        watermark_us: the log's clock, microseconds since 1970 of the latest event of all (`clock_us`); a session that
+            could still grow at that time is open.
+
+    Returns:
+        Rows of the table sessions. Events of one entity that come from sources of different roles are in different
+        sessions, and so are events with and without a time.
+    """
+    rules = Rules.of(sessions)
+    ordered = events.repartition("entity").sortWithinPartitions(*_order(rules)).select(*_NEEDED)
+    pieces = ordered.mapInArrow(_cutting(rules, watermark_us), _PIECES)
+    return pieces.withColumn("session_id", _session_id()).select(*SESSIONS.column_names)
+
+
+def clock_us(events: DataFrame) -> int | None:
+    """Time of the latest event, in microseconds since 1970; None where none has a time. An action."""
+    row = events.agg(F.max(F.unix_micros("event_time")).alias("latest")).first()
+    return None if row is None else row["latest"]
+
+
+def _order(rules: Rules) -> list[Column]:
+    """By entity, role, time, `order_by`, then event_id; nulls come first, texts go by their UTF-8 bytes."""
+    order = [F.col("entity").asc(), F.col("role").asc(), F.col("event_time").asc_nulls_first()]
+    for name in rules.order_by:
+        if name in EVENTS.column_names and name != "covariates":
+            order.append(F.col(name).asc_nulls_first())
+        else:  # a covariate is a text; where it holds whole numbers, 10 comes after 9
+            covariate = F.try_element_at("covariates", F.lit(name))
+            order += [covariate.try_cast("bigint").asc_nulls_first(), covariate.asc_nulls_first()]
+    return [*order, F.col("event_id").asc()]
+
+
+def _cutting(
+    rules: Rules, watermark_us: int | None
+) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+    def cut(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        cutter = Cutter(rules, watermark_us)
+        for batch in batches:
+            done = cutter.push(batch)
+            if done is not None:
+                yield done
+        done = cutter.finish()
+        if done is not None:
+            yield done
+
+    return cut
+
+
+def _session_id() -> Column:
+    """Hash of entity, start and first event_id; the entity's length keeps the three apart whatever is in them."""
+    start = F.coalesce(F.unix_micros("start").cast("string"), F.lit("null"))
+    length = F.length("entity").cast("string")
+    text = F.concat_ws(":", length, "entity", start, F.col("event_ids")[0])
+    return F.substring(F.sha2(text.cast("binary"), 256), 1, _ID_DIGITS)
