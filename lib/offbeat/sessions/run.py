@@ -1,7 +1,12 @@
-"""The step: brings the table sessions up to the table events.
+"""The step: brings the table sessions up to the table events, once, also where it is killed on the way.
 
-All sessions are made of the events as they are, in one commit. A property of the table says which rules and which
-version of events they rest on; where these are as they were, there is nothing to do.
+- A first load makes all sessions of the events as they are, in one commit, then writes into a property of the table
+  which rules and which version of events they rest on, and the name of a fresh checkpoint. Killed before that, it is
+  done again.
+- From then on a stream takes the versions of events that follow. A batch only says which runs may have changed: these
+  are made again from the table of events, and what differs is merged. A batch that is tried again finds no difference;
+  of two runs at once, the transaction (the stream's id and the batch's number) lets one through.
+- Where the rules, or the table of events, are others than the property says, the first load is done again.
 """
 
 from __future__ import annotations
@@ -11,10 +16,13 @@ import logging
 from typing import NamedTuple
 from uuid import uuid4
 
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from offbeat.config import Config
+from offbeat.config import Config, Sessions
+from offbeat.errors import OffbeatError
 from offbeat.sessions.build import build_sessions, clock_us
+from offbeat.sessions.incremental import KIND, changes_of
 from offbeat.sessions.rules import Rules
 from offbeat.tables.contract import EVENTS, SESSIONS
 from offbeat.tables.lake import Lake
@@ -22,6 +30,7 @@ from offbeat.tables.lake import Lake
 log = logging.getLogger(__name__)
 
 _BASIS = "offbeat.sessions.basis"  # property of the table sessions
+_NO_BASIS = "none"
 
 
 class Basis(NamedTuple):
@@ -31,17 +40,18 @@ class Basis(NamedTuple):
     events_version: int  # what the first load has taken; the stream takes what follows
     checkpoint: str
 
-    def __str__(self) -> str:
-        return " ".join(map(str, self))
-
     @classmethod
     def of(cls, lake: Lake) -> Basis | None:
-        """The basis of a lake's sessions; None where there are none yet."""
+        """The basis of a lake's sessions; None where there is none yet, or one is in the making."""
         found = lake.property(SESSIONS, _BASIS)
-        if found is None:
+        if found in (None, _NO_BASIS):
             return None
-        origin, version, checkpoint = found.split(" ")
+        origin, version, checkpoint = str(found).split(" ")
         return cls(origin, int(version), checkpoint)
+
+    def write(self, lake: Lake) -> None:
+        """Make it the basis of the lake's sessions."""
+        lake.set_property(SESSIONS, _BASIS, " ".join(map(str, self)))
 
 
 def run(
@@ -62,16 +72,107 @@ def run(
 
     Raises:
         UsageError: there are no events yet, or something else wrote a table.
+        OffbeatError: another run works on the same sessions.
     """
     version = lake.version(EVENTS)
     events = lake.read(EVENTS)
     origin = f"{Rules.of(conf.sessions).hash}-{lake.table_id(EVENTS)}"
     basis = Basis.of(lake)
-    counts = {"events": 0, "sessions_new": 0, "sessions_changed": 0, "sessions_deleted": 0}
-    if basis is None or basis.origin != origin or basis.events_version != version:
-        lake.overwrite(SESSIONS, build_sessions(events, conf.sessions, watermark_us=clock_us(events)))
-        lake.set_property(SESSIONS, _BASIS, str(Basis(origin, version, f"sessionize/{uuid4().hex}")))
-        counts["events"] = events.count()
-        counts["sessions_new"] = lake.read(SESSIONS).count()
+    if basis is None or basis.origin != origin:
+        basis = Basis(origin, version, f"sessionize/{uuid4().hex}")
+        counts = _load(lake, events, conf.sessions, basis)
+    else:
+        sessionizer = Sessionizer(lake, conf.sessions, basis)
+        if version > basis.events_version:
+            sessionizer.catch_up()
+        counts = sessionizer.counts
     counts["open"] = lake.read(SESSIONS).where(F.col("state") == "open").count()
     return counts
+
+
+def _load(lake: Lake, events: DataFrame, conf: Sessions, basis: Basis) -> dict[str, int]:
+    """Make all sessions, in place of those that are there."""
+    if Basis.of(lake) is not None:
+        log.info("the rules of sessions, or the table of events, have changed: all sessions are made again")
+        lake.set_property(
+            SESSIONS, _BASIS, _NO_BASIS
+        )  # killed from here on, no old rules go on with new sessions
+    lake.overwrite(SESSIONS, build_sessions(events, conf, watermark_us=clock_us(events)))
+    basis.write(lake)
+    made = lake.read(SESSIONS).count()
+    return {"events": events.count(), "sessions_new": made, "sessions_changed": 0, "sessions_deleted": 0}
+
+
+class Sessionizer:
+    """Takes new events, batch by batch.
+
+    Args:
+        lake: where events are and sessions go.
+        conf: the rules.
+        basis: what the sessions rest on.
+    """
+
+    def __init__(self, lake: Lake, conf: Sessions, basis: Basis) -> None:
+        self._lake, self._conf, self._basis = lake, conf, basis
+        self.counts = {"events": 0, "sessions_new": 0, "sessions_changed": 0, "sessions_deleted": 0}
+
+    def catch_up(self) -> None:
+        """Take the events that were added since the last run; a commit that only rewrites files adds none."""
+        options = {"startingVersion": str(self._basis.events_version + 1), "skipChangeCommits": "true"}
+        added = self._lake.read_stream(EVENTS, options=options)
+        self._lake.drain(added, self.write_batch, checkpoint=self._basis.checkpoint)
+
+    def write_batch(self, new: DataFrame, batch_id: int, query_id: str) -> None:
+        """Bring the sessions up to a batch of events; one that is tried again writes once."""
+        lake = self._lake
+        if Basis.of(lake) != self._basis:
+            raise OffbeatError(
+                f"lake {lake.location}: another run makes all sessions again; start this one again"
+            )
+        new = new.persist()
+        try:
+            taken = new.count()
+            if taken:
+                self._write(new, (f"sessionize-{query_id}", batch_id))
+            self.counts["events"] += taken
+        finally:
+            new.unpersist()
+
+    def _write(self, new: DataFrame, txn: tuple[str, int]) -> None:
+        lake = self._lake
+        events, sessions = lake.read(EVENTS), lake.read(SESSIONS)
+        clock = _later_clock_us(new, events)
+        with changes_of(new, events=events, sessions=sessions, conf=self._conf, watermark_us=clock) as found:
+            changes = found.persist()
+            try:
+                kinds = {row[KIND]: row["count"] for row in changes.groupBy(KIND).count().collect()}
+                if kinds:
+                    rows = changes.withColumn("_gone", F.col(KIND) == "gone")
+                    lake.merge(SESSIONS, rows, txn=txn, delete="_gone", prune=_times_of(changes))
+            finally:
+                changes.unpersist()
+        for count, kind in (
+            ("sessions_new", "new"),
+            ("sessions_changed", "changed"),
+            ("sessions_deleted", "gone"),
+        ):
+            self.counts[count] += kinds.get(kind, 0)
+
+
+def _later_clock_us(new: DataFrame, events: DataFrame) -> int | None:
+    """Time of the latest event of all; only files that may hold later ones than the new ones are read."""
+    latest_us = clock_us(new)
+    if latest_us is None:
+        return clock_us(events)
+    return clock_us(events.where(F.col("event_time") >= F.timestamp_micros(F.lit(latest_us))))
+
+
+def _times_of(changes: DataFrame) -> str:
+    """A condition that all rows meet that changes can match: a session_id says its start."""
+    start = F.unix_micros("start")
+    bounds = changes.agg(F.min(start).alias("first"), F.max(start).alias("last")).collect()[0]
+    untimed = "t.`start` IS NULL"
+    if bounds["first"] is None:
+        return untimed
+    timed = f"t.`start` BETWEEN timestamp_micros({bounds['first']}) AND timestamp_micros({bounds['last']})"
+    return f"{timed} OR {untimed}"
