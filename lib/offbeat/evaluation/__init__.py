@@ -1,0 +1,1 @@
+"""What a detector is worth: metrics with intervals, guards against leakage, detectors compared."""
