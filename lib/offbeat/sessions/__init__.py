@@ -1,7 +1,7 @@
 """From events to sessions: batch, incremental and streaming are one algorithm.
 
-`build_sessions` cuts any set of whole runs of events into sessions; `changes` finds which runs new events touch and
-has those made again; `run` does both for the tables of a lake.
+`build_sessions` cuts any set of whole runs of events into sessions; `incremental` finds which runs new events
+touch and has those made again; `run` does both for the tables of a lake.
 """
 
 from offbeat.sessions.build import build_sessions

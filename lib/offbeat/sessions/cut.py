@@ -64,10 +64,14 @@ class Cutter:
         if not batch.num_rows:
             return None
         breaks = self._breaks(times_us, opens)
-        if not len(breaks):
-            self._keep([*self._rows, batch], int(anchors_us[-1]))
-            return None
-        return self._end_pieces(batch, times_us, anchors_us, breaks, ~opens[breaks])
+        done = None
+        if len(breaks):
+            done = self._end_pieces(batch, times_us, anchors_us, breaks, ~opens[breaks])
+        else:
+            self._rows.append(batch)
+            self._n_rows += batch.num_rows
+        self._last_anchor_us = int(anchors_us[-1])
+        return done
 
     def finish(self) -> pa.RecordBatch | None:
         """The piece that is still in progress when there are no more events."""
@@ -178,7 +182,8 @@ class Cutter:
         done = None
         if len(bounds) > 1:
             done = self._pieces(joined, bounds, continues[:-1], ends_cut, ends_anchor_us)
-        self._keep([joined.slice(int(bounds[-1]))], int(anchors_us[-1]))
+        self._rows = [joined.slice(int(bounds[-1]))]
+        self._n_rows = self._rows[0].num_rows
         self._start_us, self._continues = int(times_us[breaks[-1]]), bool(cuts[-1])
         return done
 
@@ -191,10 +196,6 @@ class Cutter:
             states[timed & (anchors_us >= self._open_from_us)] = OPEN
         states[ends_cut] = CUT
         return build_pieces(rows, bounds, continues=continues, states=states)
-
-    def _keep(self, rows: list[pa.RecordBatch], last_anchor_us: int) -> None:
-        self._rows, self._last_anchor_us = rows, last_anchor_us
-        self._n_rows = sum(part.num_rows for part in rows)
 
 
 def _times(batch: pa.RecordBatch) -> tuple[Longs, Bools]:
