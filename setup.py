@@ -20,6 +20,7 @@ TENSORFLOW = [
     "keras>=3.8",
 ]
 PAGES = ["Jinja2>=3.1", "vl-convert-python>=1.6"]
+BROWSER = ["axe-playwright-python>=0.1.4", "playwright>=1.50"]  # drives a Chromium that the machine has
 READERS = ["deltalake>=1.0", "duckdb>=1.2", "polars>=1.20"]  # of Delta tables, without Spark
 
 EXTRAS = {
@@ -29,7 +30,7 @@ EXTRAS = {
     "reports": PAGES,
     "serve": PAGES,
     "bench": READERS,
-    "test": [*READERS, "hypothesis>=6.100", "pytest>=8", "pytest-timeout>=2.3"],
+    "test": [*READERS, *BROWSER, "hypothesis>=6.100", "pytest>=8", "pytest-timeout>=2.3"],
     "dev": ["import-linter>=2.1", "mypy>=1.14", "pandas-stubs<3", "ruff>=0.9", "types-PyYAML"],
 }
 
