@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from offbeat.evaluation import metrics
 
 few_scores = st.integers(-3, 3)
