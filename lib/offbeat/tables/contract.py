@@ -38,8 +38,13 @@ QUARANTINE = Table(
         Col("row_hash", "string", "hash of the raw row", null=False),
         Col("source_file", "string", "file or table it came from", null=False),
         Col("raw", "string", "the row as it came", null=False),
+        Col("raw_header", "string", "header of its file, where the row can't be read without"),
+        Col("raw_lines", "array<bigint>", "numbers of its lines, where the source is ordered by line"),
         Col("reasons", "array<string>", "every reason, not the first alone", null=False),
         Col("copies", "bigint", "how often the same row came from this source", null=False),
+        Col(
+            "source", "string", "source of the config: its path, table or query as written there", null=False
+        ),
         Col("ingest_batch", "string", "batch that refused it", null=False),
         Col("quarantined_at", "timestamp", "run date of that batch", null=False),
     ),
@@ -54,7 +59,12 @@ INGESTED = Table(
             "content_hash", "string", "SHA-256 of the file's bytes, or of a query and its bounds", null=False
         ),
         Col("source_file", "string", "name it was taken under", null=False),
+        Col(
+            "source", "string", "source of the config: its path, table or query as written there", null=False
+        ),
         Col("size_bytes", "bigint", "bytes of the file"),
+        Col("modified_ms", "bigint", "when the file was changed, milliseconds since 1970"),
+        Col("columns", "map<string,string>", "kind of values of the columns that were taken"),
         Col("ingest_batch", "string", "batch that took it", null=False),
         Col(
             "state",

@@ -1,0 +1,269 @@
+"""Rows as they came to rows of the contract, with every reason why one does not meet it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql.types import (
+    ArrayType,
+    BinaryType,
+    BooleanType,
+    DataType,
+    DateType,
+    MapType,
+    NumericType,
+    StringType,
+    StructType,
+)
+
+from offbeat.config import Columns, Source
+from offbeat.errors import InputRefused
+from offbeat.ingest.formats import sequences
+from offbeat.ingest.rows import Rows
+from offbeat.ingest.times import is_time_type, parse_time
+
+_TRUE, _FALSE = ("1", "1.0", "true"), ("0", "0.0", "false")
+_SHOWN_COLUMNS = 30
+_NESTED = (ArrayType, BinaryType, MapType, StructType)
+
+
+def columns_of(source: Source) -> Columns:
+    """Which columns of a source are what; a format that says so itself needs no words in the config."""
+    return sequences.COLUMNS if source.format == "sequences" else source.columns
+
+
+def apply(rows: Rows, source: Source, *, newest: dt.datetime, keep: Sequence[str] = ()) -> DataFrame:
+    """Cast rows to the contract.
+
+    Args:
+        newest: instant after which a time lies in the future.
+        keep: further columns of the rows to carry along.
+
+    Returns:
+        entity, event_time, position, event, label, covariates, role, source_file, given_id (string, null where the
+        config names no column), reasons (array of strings, empty where the row is an event); raw, raw_header (strings)
+        and raw_line (bigint), null for an event.
+
+    Raises:
+        InputRefused: a column that the config names isn't there, or has a type that can't be what it should be.
+    """
+    columns = columns_of(source)
+    if rows.names is not None:
+        assert_columns(columns, rows.names, source)
+        assert_types(columns, rows.types, source)
+    frame = rows.frame.withColumns(_values(rows, source, columns))
+    reasons = F.when(F.col("malformed"), F.array(F.lit("malformed_row"))).otherwise(_reasons(columns, newest))
+    frame = frame.withColumn("reasons", reasons)
+    bad = F.size("reasons") > 0
+    return frame.select(
+        *(
+            "entity",
+            "event_time",
+            "position",
+            "event",
+            "label",
+            "covariates",
+            "source_file",
+            "given_id",
+            "reasons",
+        ),
+        F.lit(source.role).alias("role"),
+        F.when(bad, rows.raw).alias("raw"),
+        F.when(bad, F.lit(rows.header)).alias("raw_header"),
+        (F.when(bad, F.col("line")) if columns.order == "line" else F.lit(None))
+        .cast("bigint")
+        .alias("raw_line"),
+        *keep,
+    )
+
+
+def named_columns(columns: Columns) -> list[str]:
+    """Every column that the config names, once, in order."""
+    single = (columns.time, columns.event_id, columns.label, columns.position)
+    named = [
+        *columns.entity,
+        *columns.event,
+        *columns.covariates,
+        *(name for name in single if name is not None),
+    ]
+    return list(dict.fromkeys(named))
+
+
+def assert_columns(columns: Columns, present: Sequence[str], source: Source) -> None:
+    """Refuse a source that lacks a column.
+
+    Raises:
+        InputRefused: one is not there; the message names those that are, the nearest first.
+    """
+    for name in named_columns(columns):
+        if name not in present:
+            near = difflib.get_close_matches(name, present, n=1, cutoff=0.5)
+            hint = f"did you mean {near[0]}? " if near else ""
+            shown = ", ".join(present[:_SHOWN_COLUMNS]) + (" …" if len(present) > _SHOWN_COLUMNS else "")
+            raise InputRefused(
+                f"source {source.path}: no column {name}; {hint}columns there: {shown}; "
+                "name the right one under source.columns"
+            )
+
+
+def assert_types(columns: Columns, types: Mapping[str, DataType], source: Source) -> None:
+    """Refuse a column whose type can't be what the config says it is.
+
+    Raises:
+        InputRefused: a time that is a boolean, an entity that is a list, and the like.
+    """
+    wanted = dict.fromkeys(named_columns(columns), "text or a number")
+    if columns.time:
+        wanted[columns.time] = "a timestamp, a date, text or a number"
+    for name, what in wanted.items():
+        kind = types.get(name, StringType())
+        wrong = not is_time_type(kind) if name == columns.time else isinstance(kind, _NESTED)
+        if wrong:
+            raise InputRefused(
+                f"source {source.path}: column {name} is {kind.simpleString()}, expected {what}; "
+                "give the column its type again, or name another one under source.columns"
+            )
+
+
+def _values(rows: Rows, source: Source, columns: Columns) -> dict[str, Column]:
+    time = F.lit(None).cast("timestamp")
+    time_text = F.lit(None).cast("string")
+    if columns.time is not None:
+        kind = rows.types.get(columns.time, StringType())
+        raw_time = rows.value(columns.time)
+        time = parse_time(raw_time, kind, time_format=source.time_format, time_zone=source.time_zone)
+        time_text = _filled(_text(rows, columns.time))
+    entity = [_filled(_text(rows, name)) for name in columns.entity]
+    return {
+        "entity": _joined(entity, whole=True),
+        "event_time": time,
+        "_time_text": time_text,
+        "event": _joined([_filled(_text(rows, name)) for name in columns.event], whole=False),
+        "position": _position(rows, columns),
+        "_position_text": _optional(rows, columns.position),
+        "label": _label(rows, columns, source),
+        "_label_text": _optional(rows, columns.label),
+        "covariates": _covariates(rows, columns, source),
+        "given_id": _optional(rows, columns.event_id),
+    }
+
+
+def _reasons(columns: Columns, newest: dt.datetime) -> Column:
+    """Every reason why a row is no event; an empty array where there is none."""
+    found: list[tuple[Column, str]] = [
+        (F.col("entity").isNull(), "null_entity"),
+        (F.col("event").isNull(), "null_event"),
+    ]
+    if columns.time is not None:
+        given, time = F.col("_time_text"), F.col("event_time")
+        found.append((given.isNull(), "null_time"))
+        found.append((given.isNotNull() & time.isNull(), "unparsable_time"))
+        found.append((time > F.lit(newest), "future_time"))
+    for name, text, value in (("label", "_label_text", "label"), ("position", "_position_text", "position")):
+        if getattr(columns, name) is not None:
+            found.append((F.col(text).isNotNull() & F.col(value).isNull(), f"bad_{name}"))
+    if columns.order == "position":
+        found.append((F.col("_position_text").isNull(), "null_position"))
+    if columns.event_id is not None:
+        found.append((F.col("given_id").isNull(), "null_event_id"))
+    return F.array_compact(F.array(*(F.when(condition, F.lit(reason)) for condition, reason in found)))
+
+
+def _text(rows: Rows, name: str) -> Column:
+    kind = rows.types.get(name, StringType())
+    return rows.value(name) if isinstance(kind, StringType) else rows.value(name).cast("string")
+
+
+def _filled(text: Column) -> Column:
+    """The text; null where there is nothing but blanks in it."""
+    return F.when(F.trim(text) != "", text)
+
+
+def _optional(rows: Rows, name: str | None) -> Column:
+    return F.lit(None).cast("string") if name is None else _filled(_text(rows, name))
+
+
+def _joined(parts: Sequence[Column], *, whole: bool) -> Column:
+    r"""One text of several, joined by `|`, with `|` in a part as `\|` and `\` as `\\`; one part stays as it is.
+
+    Args:
+        whole: null where one part is null; else null where all are, and a part that is null is empty.
+    """
+    if len(parts) == 1:
+        return parts[0]
+    escaped = [F.regexp_replace(part, r"([\\|])", r"\\$1") for part in parts]
+    filled = escaped if whole else [F.coalesce(part, F.lit("")) for part in escaped]
+    text = F.concat(filled[0], *(piece for part in filled[1:] for piece in (F.lit("|"), part)))
+    return text if whole else F.when(F.coalesce(*parts).isNotNull(), text)
+
+
+def _position(rows: Rows, columns: Columns) -> Column:
+    if columns.order == "line":
+        return F.col("line")
+    if columns.position is None:
+        return F.lit(None).cast("bigint")
+    return F.trim(_text(rows, columns.position)).try_cast("bigint")
+
+
+def _label(rows: Rows, columns: Columns, source: Source) -> Column:
+    if columns.label is None:
+        return F.lit(source.label).cast("int")
+    word = F.lower(F.trim(_text(rows, columns.label)))
+    return F.when(word.isin(*_TRUE), 1).when(word.isin(*_FALSE), 0).cast("int")
+
+
+def _covariates(rows: Rows, columns: Columns, source: Source) -> Column:
+    """Further columns as text, by name in alphabetical order; nulls are left out."""
+    keep = source.new_columns == "keep" and source.format != "sequences"
+    if rows.names is None:
+        return _from_map(rows, columns, keep=keep)
+    used = set(named_columns(columns)) - set(columns.covariates)
+    names = sorted(set(rows.names) - used if keep else columns.covariates)
+    if not names:
+        return F.lit(None).cast("map<string,string>")
+    pairs = F.map_from_arrays(F.array(*map(F.lit, names)), F.array(*(_as_text(rows, name) for name in names)))
+    return F.map_filter(pairs, lambda _, value: value.isNotNull())
+
+
+def _from_map(rows: Rows, columns: Columns, *, keep: bool) -> Column:
+    if keep:
+        used = sorted(set(named_columns(columns)) - set(columns.covariates))
+        entries = F.array_sort(F.map_entries(F.col("fields")))
+        return F.map_from_entries(
+            F.filter(entries, lambda pair: ~pair["key"].isin(*used) & pair["value"].isNotNull())
+        )
+    if not columns.covariates:
+        return F.lit(None).cast("map<string,string>")
+    names = sorted(columns.covariates)
+    pairs = F.map_from_arrays(F.array(*map(F.lit, names)), F.array(*map(rows.value, names)))
+    return F.map_filter(pairs, lambda _, value: value.isNotNull())
+
+
+def _as_text(rows: Rows, name: str) -> Column:
+    kind = rows.types.get(name, StringType())
+    if isinstance(kind, ArrayType | MapType | StructType):
+        return F.to_json(rows.value(name))
+    return _text(rows, name)
+
+
+def type_families(rows: Rows, names: Iterable[str]) -> dict[str, str]:
+    """What kind of values the named columns hold: a change from one kind to another would change entities or times."""
+    return {name: _family(rows.types.get(name, StringType())) for name in names}
+
+
+def _family(kind: DataType) -> str:
+    if isinstance(kind, NumericType):
+        whole = kind.simpleString() in (
+            "tinyint",
+            "smallint",
+            "int",
+            "bigint",
+        ) or kind.simpleString().endswith(",0)")
+        return "whole number" if whole else "fraction"
+    if isinstance(kind, BooleanType | DateType):
+        return kind.simpleString()
+    return kind.simpleString()

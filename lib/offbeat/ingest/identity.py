@@ -1,0 +1,81 @@
+"""What makes an event the same one: its id, and what happens to rows that share one."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+Dedupe = Literal["id", "exact", "none"]
+_HASH_DIGITS = 32  # 128 bits
+_CONTRACT = ("entity", "event_time", "event", "label", "position", "covariates")
+_MARK = "#"
+
+
+def add_event_id(rows: DataFrame, *, dedupe: Dedupe) -> DataFrame:
+    """Add `event_id` and drop `given_id`.
+
+    The id is the given one; else a hash of entity, time, event, label, position and covariates, and never of file or
+    line. With `exact` a given id is followed by that hash, so that rows are the same only where all of it is. With
+    `none` a copy number follows later (`add_copy_numbers`).
+    """
+    digest = _digest()
+    given = F.col("given_id")
+    if dedupe == "exact":
+        given = F.concat(given, F.lit(_MARK), digest)
+    return rows.withColumn("event_id", F.coalesce(given, digest)).drop("given_id")
+
+
+def _digest() -> Column:
+    parts = [_part(name) for name in _CONTRACT]
+    return F.substring(F.sha2(F.concat(*parts).cast("binary"), 256), 1, _HASH_DIGITS)
+
+
+def _part(name: str) -> Column:
+    """A value with its length before it, so that no two lists of values give the same text."""
+    value = F.col(name)
+    if name == "event_time":
+        text = F.unix_micros(value).cast("string")
+    elif name == "covariates":
+        text = F.to_json(value)
+    else:
+        text = value.cast("string")
+    return F.coalesce(F.concat(F.length(text).cast("string"), F.lit(":"), text), F.lit("-"))
+
+
+def add_copy_numbers(rows: DataFrame, known: DataFrame | None) -> DataFrame:
+    """Make `event_id` distinct by a copy number, for `dedupe: none`: the n-th copy of a row is always `<id>#n`.
+
+    Args:
+        rows: has `event_id`.
+        known: event_id of the events that are there already; their copies are counted on.
+    """
+    copy = F.row_number().over(Window.partitionBy("event_id").orderBy("source_file")) - 1
+    if known is not None:
+        base = F.regexp_replace("event_id", rf"{_MARK}\d+$", "")
+        before = known.groupBy(base.alias("event_id")).agg(F.count("*").alias("_before"))
+        rows = rows.join(before, "event_id", "left")
+        copy = copy + F.coalesce("_before", F.lit(0))
+    numbered = F.concat("event_id", F.lit(_MARK), copy.cast("string"))
+    return rows.withColumn("event_id", numbered).drop("_before")
+
+
+def once(rows: DataFrame) -> DataFrame:
+    """Keep one row of each event_id: the first by the contract's columns, whatever file or partition it is in.
+
+    Only rows whose id occurs more than once are moved and sorted: their ids are found by a hash first.
+    """
+    key = F.xxhash64("event_id")
+    repeated = rows.groupBy(key.alias("_key")).count().where("count > 1").select("_key")
+    keyed = rows.withColumn("_key", key)
+    order = [F.col("event_time"), *(_part(name) for name in _CONTRACT), F.col("role"), F.col("source_file")]
+    place = F.row_number().over(Window.partitionBy("event_id").orderBy(*order))
+    several = keyed.join(repeated, "_key", "left_semi").withColumn("_place", place).where("_place = 1")
+    single = keyed.join(repeated, "_key", "left_anti")
+    return single.unionByName(several.drop("_place")).drop("_key")
+
+
+def unknown(rows: DataFrame, known: DataFrame) -> DataFrame:
+    """Keep the rows whose event_id is not among the known ones."""
+    return rows.join(known.select("event_id"), "event_id", "left_anti")

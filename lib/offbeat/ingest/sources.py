@@ -1,0 +1,121 @@
+"""What the sources of a config hold, whatever their format: which files are there, and the rows in them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from offbeat.config import Source
+from offbeat.errors import InputRefused, UsageError
+from offbeat.ingest import contract
+from offbeat.ingest.files import SourceFile, list_files
+from offbeat.ingest.formats import delimited, json_lines, pattern, sequences, tabular
+from offbeat.ingest.rows import Rows
+
+_SAMPLE_ROWS = 1000
+
+
+def name_of(source: Source) -> str:
+    """What the source is called in tables and messages: its path, table or query as the config has it.
+
+    Raises:
+        UsageError: it has none of them.
+    """
+    name = source.path or source.options.get("dbtable") or source.options.get("query")
+    if name is None:
+        raise UsageError(f"config: a source of format {source.format} lacks its path; give source.path")
+    return name
+
+
+def find(spark: SparkSession, source: Source) -> list[SourceFile]:
+    """List what a source holds now; files still without hashes, tables and queries with one.
+
+    Raises:
+        InputRefused: nothing is there.
+    """
+    if source.format == "kafka":
+        raise InputRefused(
+            f"source {name_of(source)}: Kafka has no end to read to; take it with `offbeat stream`"
+        )
+    if source.format == "delta":
+        return [tabular.find_delta(spark, name_of(source))]
+    return list_files(spark, name_of(source))
+
+
+def read(
+    spark: SparkSession, source: Source, files: Sequence[SourceFile], *, salt: str, known: DataFrame | None
+) -> list[Rows]:
+    """Read the rows of a source's files, in groups of files that are alike.
+
+    Args:
+        salt: what keeps equal lines without ids of two sources apart.
+        known: events of earlier batches; None where there are none.
+
+    Raises:
+        InputRefused: a file isn't what its format says, or a column that the config names is in no row.
+    """
+    if source.columns.order == "line" and len(files) > 1:
+        raise InputRefused(
+            f"source {name_of(source)}: order: line needs one file, found {len(files)}; "
+            "join them, or order by a column with order: position"
+        )
+    if source.format == "sequences":
+        return sequences.read(spark, source, files, salt=salt, known=known)
+    if source.format == "delta":
+        return [tabular.read_delta(spark, file) for file in files]
+    readers = {
+        "csv": delimited.read,
+        "json": json_lines.read,
+        "parquet": tabular.read_parquet,
+        "text": pattern.read,
+    }
+    groups = readers[source.format](spark, source, files)
+    for rows in groups:
+        if rows.names is None:
+            _assert_keys(rows, source)
+    return groups
+
+
+def _assert_keys(rows: Rows, source: Source) -> None:
+    """Refuse rows none of which has a column that the config names; a sample answers for almost every source."""
+    wanted = contract.named_columns(contract.columns_of(source))
+    whole = rows.frame.where("NOT malformed")
+    present = _keys(whole.limit(_SAMPLE_ROWS))
+    if not present or all(_is_there(name, present) for name in wanted):
+        return
+    heads = [name for name in wanted if not _is_there(name, present)]
+    found = whole.agg(
+        *(F.bool_or(F.map_contains_key("fields", _head(name))).alias(name) for name in heads)
+    ).first()
+    later = [name for name in heads if found is not None and found[name]]
+    there = [name for name in wanted if _is_there(name, present)]
+    contract.assert_columns(contract.columns_of(source), [*present, *there, *later], source)
+
+
+def _is_there(name: str, keys: Sequence[str]) -> bool:
+    return name in keys or _head(name) in keys
+
+
+def _head(name: str) -> str:
+    """Name of the outermost object that `a.b` lies in."""
+    return name.split(".", maxsplit=1)[0]
+
+
+def _keys(rows: DataFrame) -> list[str]:
+    """Names of the fields in a few rows, in order of their first appearance."""
+    arrays = rows.select(F.map_keys("fields").alias("keys")).distinct().limit(100).collect()
+    return list(dict.fromkeys(key for row in arrays for key in row["keys"]))
+
+
+def query_hash(*parts: object) -> str:
+    """Hash that stands for the content of a query or a table's version."""
+    return hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()
+
+
+def no_rows(files: Sequence[SourceFile]) -> InputRefused:
+    """Error that says that the files are there, but hold nothing."""
+    more = f" and {len(files) - 1} more" if len(files) > 1 else ""
+    return InputRefused(f"source {files[0].path}{more}: no rows in it; give files with rows as source.path")

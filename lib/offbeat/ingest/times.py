@@ -1,0 +1,149 @@
+"""Times as logs write them, to instants in UTC with microseconds.
+
+`auto` takes, mixed in one column: ISO 8601 (also with a blank, slashes, a comma before the fraction, or compact), the
+common log format of web servers, and numbers since 1970, whose unit their size tells: below 1e11 seconds (until the
+year 5138), below 1e14 milliseconds, below 1e17 microseconds, else nanoseconds. Eight digits that read as a day of 1900
+to 2099 are one. What is finer than a microsecond is cut off.
+
+A time that carries no zone is local time of `time_zone`. In the hour that summer time skips it counts as one hour
+later; in the hour that comes twice it is the first one (Java's rules).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from pyspark.sql import Column
+from pyspark.sql import functions as F
+from pyspark.sql.types import (
+    DataType,
+    DateType,
+    DecimalType,
+    FractionalType,
+    IntegralType,
+    NumericType,
+    StringType,
+    TimestampNTZType,
+    TimestampType,
+)
+
+AUTO: Final = "auto"
+_DAY = r"\d{4}[-/]\d{1,2}[-/]\d{1,2}"
+_CLOCK = r"\d{1,2}:\d{2}(:\d{2}([.,]\d*)?)?"
+_ZONE = r"([Zz]|(UTC|GMT|UT)?[+-]\d{1,2}(:?\d{2}(:?\d{2})?)?|UTC|GMT|[A-Z][A-Za-z_]+/[A-Za-z_/+-]+)"
+_ISO = rf"^{_DAY}([Tt ]{_CLOCK} ?{_ZONE}?)?$"
+_ZONED = rf":\d{{2}}([.,]\d*)? ?{_ZONE}$"
+_NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
+_COMPACT_DAY = r"(19|20)\d{2}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])"
+_COMPACT = rf"^{_COMPACT_DAY}([Tt]?([01]\d|2[0-3])[0-5]\d[0-5]\d([.,]?\d{{3}})?Z?)?$"
+_COMMON_LOG = r"^\[?\d{1,2}/[A-Z][a-z]{2}/\d{4}:\d{2}:\d{2}:\d{2} [+-]\d{4}\]?$"
+# Letters of Java's patterns that read a zone: a time parsed with one of these is an instant already.
+_ZONE_LETTERS = re.compile(r"[VzOXxZ]")
+_LAST_MICROSECOND = 253_402_300_799_999_999  # of the year 9999, the last that Python's datetime knows
+
+
+def is_time_type(kind: DataType) -> bool:
+    """Whether a column of this type can be a time."""
+    return isinstance(kind, StringType | NumericType | TimestampType | TimestampNTZType | DateType)
+
+
+def parse_time(value: Column, kind: DataType, *, time_format: str, time_zone: str) -> Column:
+    """Turn a column into timestamps; null where it can't be read.
+
+    Args:
+        value: the column as it came.
+        kind: its type.
+        time_format: `auto`, or a pattern of Java's DateTimeFormatter.
+        time_zone: zone of times that carry none.
+    """
+    if isinstance(kind, TimestampType):
+        return value
+    if isinstance(kind, TimestampNTZType | DateType):
+        return _local(value.cast("timestamp_ntz").cast("timestamp"), time_zone)
+    if isinstance(kind, NumericType) and time_format == AUTO:
+        return _since_1970(value, kind)
+    text = F.trim(value.cast("string"))
+    if time_format != AUTO:
+        parsed = F.try_to_timestamp(text, F.lit(time_format))
+        has_zone = _ZONE_LETTERS.search(re.sub(r"'[^']*'", "", time_format))
+        return parsed if has_zone else _local(parsed, time_zone)
+    return (
+        F.when(text.rlike(_COMPACT), _compact(text, time_zone))
+        .when(text.rlike(_NUMBER), _since_1970(text, StringType()))
+        .when(text.rlike(_ISO), _iso(text, time_zone))
+        .when(
+            text.rlike(_COMMON_LOG),
+            F.try_to_timestamp(F.btrim(text, F.lit("[]")), F.lit("d/MMM/yyyy:HH:mm:ss Z")),
+        )
+    )
+
+
+def _local(time: Column, time_zone: str) -> Column:
+    """Wall-clock time, held as if it were UTC, to the instant that it is in its zone."""
+    return time if time_zone == "UTC" else F.to_utc_timestamp(time, time_zone)
+
+
+def _iso(text: Column, time_zone: str) -> Column:
+    tidy = F.when(text.rlike(r"[/,tz]|\.\d{7}"), _tidied(text)).otherwise(text)
+    parsed = tidy.try_cast("timestamp")
+    return (
+        parsed
+        if time_zone == "UTC"
+        else F.when(tidy.rlike(_ZONED), parsed).otherwise(_local(parsed, time_zone))
+    )
+
+
+def _tidied(text: Column) -> Column:
+    """ISO 8601 as Spark's cast takes it: dashes in the day, a dot before at most six digits, upper case T and Z."""
+    dashed = F.regexp_replace(text, r"^(\d{4})[-/](\d{1,2})[-/](\d{1,2})", "$1-$2-$3")
+    dotted = F.regexp_replace(dashed, r"(:\d{2})[.,](\d{0,6})\d*", "$1.$2")
+    return F.regexp_replace(F.regexp_replace(dotted, r"(?<=\d)t(?=\d)", "T"), r"(?<=[\d ])z$", "Z")
+
+
+def _compact(text: Column, time_zone: str) -> Column:
+    digits = F.regexp_replace(text, r"\D", "")
+    parsed = F.lit(None).cast("timestamp")
+    for pattern in ("yyyyMMdd", "yyyyMMddHHmmss", "yyyyMMddHHmmssSSS"):
+        as_long = F.length(digits) == len(pattern)
+        parsed = F.when(as_long, F.try_to_timestamp(digits, F.lit(pattern))).otherwise(parsed)
+    return F.when(text.endswith("Z"), parsed).otherwise(_local(parsed, time_zone))
+
+
+def _since_1970(value: Column, kind: DataType) -> Column:
+    """Seconds, milliseconds, microseconds or nanoseconds since 1970, told apart by their size."""
+    if isinstance(kind, IntegralType):
+        return _in_range(_whole_micros(value.cast("bigint")))
+    if isinstance(kind, FractionalType) and not isinstance(kind, DecimalType):
+        value = value.cast("string")  # as printed: 0.1 is 0.1, not the nearest double
+    exact = _micros(value.try_cast("decimal(29,9)"))
+    if isinstance(kind, StringType):
+        whole = F.when(value.rlike(r"^-?\d{1,18}$"), _whole_micros(value.try_cast("bigint")))
+        return _in_range(F.coalesce(whole, exact))
+    return _in_range(exact)
+
+
+def _whole_micros(number: Column) -> Column:
+    size = F.abs(number)
+    return (
+        F.when(size < 10**11, number * 1_000_000)
+        .when(size < 10**14, number * 1_000)
+        .when(size < 10**17, number)
+        .otherwise(F.floor(number / F.lit(1000).cast("decimal(4,0)")).try_cast("bigint"))
+    )
+
+
+def _micros(number: Column) -> Column:
+    size = F.abs(number)
+    scaled = (
+        F.when(size < 10**11, F.floor(number * 1_000_000))
+        .when(size < 10**14, F.floor(number * 1_000))
+        .when(size < 10**17, F.floor(number))
+        .otherwise(F.floor(number / 1_000))
+    )
+    return scaled.try_cast("bigint")
+
+
+def _in_range(micros: Column) -> Column:
+    fits = F.abs(micros) <= _LAST_MICROSECOND
+    return F.when(fits, F.timestamp_micros(micros))
