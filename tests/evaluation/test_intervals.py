@@ -111,7 +111,7 @@ def test_intervals_of_flags_hold_their_points(tp, fp, fn, tn, normals):
         assert np.isnan(point) or low <= point <= high
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.tuples(st.integers(0, 1), st.integers(-3, 3)), max_size=30))
 def test_bootstrap_intervals_hold_their_points(rows):
     labels = np.array([label for label, _ in rows], int)

@@ -116,9 +116,11 @@ def test_a_pattern_of_two_fields_is_caught_where_each_alone_is_silent():
     leakage.assert_missingness_silent({"first": first, "second": rng.random(2000) < 0.3}, labels)
 
 
-@given(st.integers(0, 2**32))
+@given(st.integers(0, 2**32 - 1))
 def test_fields_that_know_nothing_pass(seed):
     rng = np.random.default_rng(seed)
     n = int(rng.integers(4, 200))
-    masks = {name: rng.random(n) < 0.5 for name in "ab"}
-    leakage.assert_missingness_silent(masks, rng.integers(0, 2, n), limit=0.75)
+    masks = {
+        name: rng.random(n) < 0.5 for name in "abcdefgh"
+    }  # most patterns occur once: no half knows the other's
+    leakage.assert_missingness_silent(masks, rng.integers(0, 2, n))

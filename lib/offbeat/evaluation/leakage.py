@@ -21,7 +21,7 @@ MISSINGNESS_LIMIT = (
     0.6  # AUC of "is the field missing?": 0.5 says nothing; 0.6 is a difference of 20 points in share
 )
 _EXAMPLES = 3
-_Z95 = 1.96
+_Z = 3.29  # 99.9 %: a guard that stops a run is sure, also with a dozen fields to look at
 
 Ids = Collection[Any] | np.ndarray | pd.Series
 
@@ -142,10 +142,17 @@ class Missing:
 
     @property
     def auc_low(self) -> float:
-        """Lower end of its 95 % interval; one row of each kind is added, so that a handful of rows proves nothing."""
+        """Lower end of its 99.9 % interval; NaN where a class is empty.
+
+        A row with and one without the field are added to each label, so that a handful of rows proves nothing.
+
+        References: Agresti and Caffo, Simple and effective confidence intervals for proportions and differences of
+            proportions, The American Statistician 2000.
+        """
         parts = ((self.missing_normal, self.normal), (self.missing_abnormal, self.abnormal))
-        shares = [((missing + 1) / (n + 2), n + 2) for missing, n in parts]
-        return self.auc - _Z95 / 2 * math.sqrt(sum(share * (1 - share) / n for share, n in shares))
+        (normal, n), (abnormal, m) = [((missing + 1) / (total + 2), total + 2) for missing, total in parts]
+        half = _Z / 2 * math.sqrt(normal * (1 - normal) / n + abnormal * (1 - abnormal) / m)
+        return 0.5 + abs(abnormal - normal) / 2 - half if self.normal and self.abnormal else math.nan
 
 
 def count_missing(missing: np.ndarray, labels: np.ndarray) -> Missing:
@@ -226,7 +233,7 @@ def _pattern_auc(masks: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
         scores[judge] = ((hits + labels.mean()) / (counts + 1))[pattern[judge]]
     abnormal, normal = int(labels.sum()), int((labels == 0).sum())
     auc = area_under_roc(labels, scores)
-    return auc, auc - _Z95 * 0.5 / float(np.sqrt(max(1, min(abnormal, normal))))
+    return auc, auc - _Z * 0.5 / float(np.sqrt(max(1, min(abnormal, normal))))
 
 
 def _plain(ids: Ids) -> Any:
