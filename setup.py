@@ -34,7 +34,10 @@ EXTRAS = {
     "dev": ["import-linter>=2.1", "mypy>=1.14", "pandas-stubs<3", "ruff>=0.9", "types-PyYAML"],
 }
 
-SHIPPED = ["py.typed", "*.css", "*.html", "*.j2", "*.js", "*.json", "*.properties", "*.yaml"]
+SHIPPED = [
+    "py.typed",
+    *(f"**/*.{kind}" for kind in ("css", "html", "j2", "js", "json", "properties", "yaml")),
+]
 VERBS = sorted(path.stem for path in HERE.glob("jobs/[!_]*.py"))
 
 setup(
