@@ -89,7 +89,10 @@ def test_scaled_figures_come_for_all_sessions_alone():
     assert found["precision_scaled"] == pytest.approx(2 / 102)
     assert found["pr_auc_scaled"] == pytest.approx((1 + 1 + 3 / 103) / 3)
     # With so many normals, the one above the third abnormal session costs more than that session gains.
-    assert figures(rows, basis="oracle")["f1_scaled"] == pytest.approx(2 * 2 / (2 * 2 + 1))
+    oracle = figures(rows, basis="oracle")
+    assert oracle["f1_scaled"] == pytest.approx(2 * 2 / (2 * 2 + 1))
+    assert (oracle["precision_scaled"], oracle["recall"]) == (1, pytest.approx(2 / 3))
+    assert 3 <= oracle["threshold"] < 8
     assert {row["subset"] for row in rows if row["metric"].endswith("_scaled")} == {"all"}
     notes = {row["note"] for row in rows if row["metric"] == "f1_scaled" and row["basis"] == "honest"}
     assert notes == {"false-positive rate of 5 normals, scaled to 500"}
@@ -133,6 +136,15 @@ def test_a_figure_that_can_not_be_has_no_value_and_says_why(labels, metric, why)
     rows = evaluate_detector(judged(labels=np.array(labels, float)), SUBJECT, RULES)
     row = next(row for row in rows if row["metric"] == metric and row["basis"] == "honest")
     assert (row["value"], row["low"], row["high"], row["note"]) == (None, None, None, why)
+
+
+def test_no_normals_can_not_be_scaled():
+    rows = evaluate_detector(
+        judged(labels=np.ones(8)), SUBJECT, Rules(budget=0.25, scale_normals=500, resamples=50)
+    )
+    scaled = [row for row in rows if row["metric"].endswith("_scaled")]
+    assert {row["metric"] for row in scaled} == {"f1_scaled", "precision_scaled", "pr_auc_scaled"}
+    assert {(row["value"], row["note"]) for row in scaled} == {(None, "no normal session")}
 
 
 def test_precision_of_nothing_says_so():

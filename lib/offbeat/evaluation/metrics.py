@@ -197,7 +197,7 @@ def average_precision(ranking: Ranking) -> Number:
     """
     flagged = ranking.tp + ranking.fp
     # A score that nobody has in a resample may come before all others: 0 of 0 flagged, and nothing gained.
-    gained = np.divide(ranking.abnormal * ranking.tp, flagged, out=np.zeros_like(flagged), where=flagged > 0)
+    gained = np.divide(ranking.abnormal * ranking.tp, flagged, out=np.zeros_like(flagged), where=flagged != 0)
     return _ratio(gained.sum(axis=-1), ranking.abnormal.sum(axis=-1))
 
 
