@@ -108,8 +108,13 @@ def _score(context: Context, run_id: str) -> Summary:
 def _evaluate(context: Context, run_id: str) -> Summary:
     """Judge the champion on sessions it has not seen, beside the simple detectors."""
     from offbeat.evaluation.run import run
+    from offbeat.packs import pack_of
 
-    return run(context.lake, context.conf, run_id=run_id)
+    if context.conf.pack is None:
+        return run(context.lake, context.conf, run_id=run_id)
+    pack = pack_of(context.conf)
+    summary = run(context.lake, context.conf, run_id=run_id, labels=pack.labels(context.lake))
+    return summary | pack.after_evaluate(context.lake, context.conf, summary["model_version"])
 
 
 def _report(context: Context, run_id: str) -> Summary:

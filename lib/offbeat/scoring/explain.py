@@ -12,8 +12,8 @@ from offbeat.scoring.repair import Edit, Repair, repair
 
 ACTIONS = {
     "new_event": "Check what sent this event; if it is legal, train again so that the model knows it.",
-    "wrong_order": "Look at the sender's clock and queue around these events; order them by their sequence before reporting.",
-    "missing": "Find where the missing event was lost (client, network, collector) and ask for it again before reporting.",
+    "wrong_order": "Look at the sender's clock and queue here; order the events by their sequence before reporting.",
+    "missing": "Find where the event was lost (client, network, collector); ask for it again before reporting.",
     "repeated": "Remove the repeated event; check the sender's retry and its event ids.",
     "inserted": "Check why this event was sent here; leave it out of reports until that is clear.",
     "time_gap": "Look at delays between client and collector at this time.",

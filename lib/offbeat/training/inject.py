@@ -20,8 +20,8 @@ def inject_faults(sequences: Sequences, *, vocabulary_size: int, seed: int) -> t
         seed: the same seed puts in the same faults.
 
     Returns:
-        The faulty sessions, and for each the kind: a number into `KINDS`. Sessions of fewer than three events, and those
-        whose fault would change nothing, are left out.
+        The faulty sessions, and for each the kind: a number into `KINDS`. Sessions of fewer than three events, and
+        those whose fault would change nothing, are left out.
     """
     rng = np.random.default_rng(seed)
     faulty: list[np.ndarray] = []
