@@ -19,7 +19,7 @@ import pyspark
 from offbeat import runtime
 
 SPARK_HOME = Path(pyspark.__file__).parent
-START_LIMIT_S = 90
+START_LIMIT_S = 120
 STOP_LIMIT_S = 15
 T = TypeVar("T")
 
@@ -67,7 +67,7 @@ class StandaloneCluster:
         *args: str,
         py_files: Path,
         conf: Mapping[str, str] | None = None,
-        limit_s: float = 240,
+        limit_s: float = 300,
     ) -> subprocess.CompletedProcess[str]:
         """Run `script` by spark-submit, with Delta's JARs as on a cluster that has them; the caller sees the status."""
         settings = {**SUBMIT_CONF, "spark.cores.max": str(self.workers), **(conf or {})}
