@@ -1,0 +1,122 @@
+"""The simple detectors beside the network: same training sessions, same validation normals, same budget, same test."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from offbeat.detectors import create
+from offbeat.detectors.base import Sequences
+from offbeat.detectors.vocabulary import UNKNOWN, Vocabulary
+from offbeat.evaluation.report import Judged, Row, Rules, Subject, evaluate_detector
+from offbeat.evaluation.subsets import hash_sequences, seen_before
+from offbeat.scoring.verdicts import ANOMALOUS, UNKNOWN_EVENT, judge
+from offbeat.training.calibration import calibrate
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """What came of one detector.
+
+    Attributes:
+        scores: float32, [n_test].
+        threshold: set on the validation sessions for the budget.
+        seconds: to fit, to calibrate and to score, in all.
+    """
+
+    scores: np.ndarray
+    threshold: float
+    seconds: float
+
+
+def compare_detectors(
+    train: Sequences,
+    validation: Sequences,
+    test: Sequences,
+    labels: np.ndarray,
+    names: Sequence[str],
+    *,
+    vocabulary: Vocabulary,
+    subject: Subject,
+    rules: Rules,
+) -> list[Row]:
+    """Rows of the table `evaluations` for each detector, with the seconds that it took.
+
+    Args:
+        train: sessions that every detector learns from, and from nothing else.
+        validation: sessions that set the thresholds.
+        test: sessions to be judged; whole ones, none that is still open.
+        labels: of the test sessions: 1 abnormal, 0 normal, NaN unlabelled.
+        names: detectors as `detectors.create` knows them, run with the settings that they have by default.
+        vocabulary: that encoded all three, fitted on the training part.
+        subject: run, model and split that the rows go under; its detector and seconds are replaced.
+        rules: budget, verdicts, scaling and draws; its seed is the detectors' too.
+
+    Raises: UsageError: there is no such detector.
+    """
+    hashes = hash_sequences(test)
+    seen = seen_before(hashes, hash_sequences(train))
+    rows: list[Row] = []
+    for name in names:
+        attempt = try_detector(name, train, validation, test, vocabulary=vocabulary, rules=rules)
+        verdicts = verdicts_of(attempt, test, rules)
+        judged = Judged(
+            labels=labels,
+            scores=attempt.scores,
+            threshold=attempt.threshold,
+            sequence_hash=hashes,
+            seen_in_training=seen,
+            unknown=verdicts == UNKNOWN_EVENT,
+            flags=verdicts == ANOMALOUS,
+        )
+        rows += evaluate_detector(judged, replace(subject, detector=name, seconds=attempt.seconds), rules)
+    return rows
+
+
+def try_detector(
+    name: str,
+    train: Sequences,
+    validation: Sequences,
+    test: Sequences,
+    *,
+    vocabulary: Vocabulary,
+    rules: Rules,
+) -> Attempt:
+    """Fit a detector, set its threshold on the validation sessions, score the test.
+
+    Raises: UsageError: there is no such detector.
+    """
+    began = time.monotonic()
+    detector = create(name)
+    detector.fit(train, validation, vocabulary=vocabulary, seed=rules.seed)
+    threshold = float(calibrate(detector, validation, budget=rules.budget, seed=rules.seed).threshold)
+    scores = detector.score(test)
+    seconds = time.monotonic() - began
+    log.info("%s: fitted, calibrated and scored in %.1f s", name, seconds)
+    return Attempt(scores, threshold, seconds)
+
+
+def verdicts_of(attempt: Attempt, test: Sequences, rules: Rules) -> np.ndarray:
+    """The verdicts that the step `score` would give; array of str, [n_test]."""
+    return judge(
+        attempt.scores,
+        threshold=attempt.threshold,
+        lengths=test.lengths,
+        unknown_share=unknown_share(test),
+        is_open=np.zeros(len(test), bool),
+        min_events=rules.min_events,
+        unknown_limit=rules.unknown_limit,
+    )
+
+
+def unknown_share(sequences: Sequences) -> np.ndarray:
+    """Share of each session's events that the vocabulary lacks; float32, [n], 0 for a session without events."""
+    unknown = np.append(0, np.cumsum(sequences.ids == UNKNOWN))
+    counts = unknown[sequences.offsets[1:]] - unknown[sequences.offsets[:-1]]
+    return np.asarray(counts / np.maximum(sequences.lengths, 1), np.float32)
