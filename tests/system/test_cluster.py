@@ -10,7 +10,7 @@ import pytest
 
 from tests.system.cluster import StandaloneCluster
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]  # seconds; usual is one minute in all
+pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]  # a busy machine is slow to start a cluster
 
 
 def test_executors_import_offbeat_from_the_zip_and_write_delta(cluster, offbeat_zip, tmp_path):
