@@ -1,0 +1,286 @@
+"""What the pages are made of: plain values, gathered from tables by `gather`, rendered without Spark.
+
+Instants are aware datetimes; a naive one is taken as UTC. None stands for "not known", and a page says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from offbeat.reports.data_quality import Epoch, Evaluation, PrPoint
+
+VERDICTS = ("normal", "anomalous", "unknown_event", "short", "open")
+FLAGGED = ("anomalous", "unknown_event")
+
+
+@dataclass(frozen=True)
+class TableRef:
+    """A table that a page was computed from.
+
+    Attributes:
+        version: Delta version that was read.
+        rows: number of rows in it.
+        link: where it lies, relative to the page, or an http(s) address; anything else is not made a link.
+        doc: what a row is.
+    """
+
+    name: str
+    version: int | None = None
+    rows: int | None = None
+    link: str | None = None
+    doc: str = ""
+
+
+@dataclass(frozen=True)
+class PageRef:
+    """Another page, as the reader of this one gets there: a relative link."""
+
+    title: str
+    link: str
+
+
+@dataclass(frozen=True)
+class Head:
+    """The top of a page: what it is about and what it was computed from.
+
+    Attributes:
+        generated_from: one line on the code and config behind the figures, e.g. `offbeat 0.1.0, config tvm (3f2a…)`.
+        run_date: date that the run stands for; never the clock of the rendering.
+        pages: other pages on the same run.
+    """
+
+    title: str
+    subtitle: str = ""
+    run_id: str | None = None
+    run_date: datetime | None = None
+    model_version: str | None = None
+    tables: tuple[TableRef, ...] = ()
+    generated_from: str = ""
+    pages: tuple[PageRef, ...] = ()
+
+
+@dataclass(frozen=True)
+class Expected:
+    """An event that the model held likely at a place, with its probability (0 to 1)."""
+
+    event: str
+    probability: float
+
+
+@dataclass(frozen=True)
+class OddEvent:
+    """An event that came where others were expected.
+
+    Attributes:
+        position: 0-based place in the session; n_events stands for its end.
+        rank: 1 = the likeliest.
+        surprise: -ln(probability), nats.
+        expected: likeliest events there, falling.
+    """
+
+    position: int
+    event: str
+    probability: float
+    rank: int
+    surprise: float
+    expected: tuple[Expected, ...] = ()
+
+
+@dataclass(frozen=True)
+class Anomaly:
+    """A row of the table anomalies; `actual` holds the strangest event first."""
+
+    session_id: str
+    entity: str
+    score: float
+    kind: str
+    events: tuple[str, ...]
+    model_version: str = ""
+    start: datetime | None = None
+    end: datetime | None = None
+    percentile: float | None = None
+    verdict: str = "anomalous"
+    threshold: float | None = None
+    positions: tuple[int, ...] = ()
+    times: tuple[datetime | None, ...] = ()
+    actual: tuple[OddEvent, ...] = ()
+    nearest: tuple[str, ...] | None = None
+    edits: tuple[str, ...] = ()
+    event_ids: tuple[str, ...] = ()
+    action: str | None = None
+    covariates: Mapping[str, str | None] = field(default_factory=dict)
+    run_id: str = ""
+
+
+@dataclass(frozen=True)
+class Bin:
+    """Sessions with `low < score <= high`; the first bin takes its lower edge too.
+
+    Attributes:
+        above: whether it lies above the threshold.
+        open_end: whether scores beyond `high` are counted in it.
+    """
+
+    low: float
+    high: float
+    sessions: int
+    above: bool
+    open_end: bool = False
+
+
+@dataclass(frozen=True)
+class Scores:
+    """How the scores of all sessions lie.
+
+    Attributes:
+        sessions: number of scored sessions.
+        verdicts: verdict to number of sessions.
+        bins: histogram, rising; an edge of it is the threshold.
+        unit: unit of the score, "" where the detector's own has none.
+        alert_budget: share of normal sessions that may be flagged, which the threshold was chosen for.
+    """
+
+    sessions: int
+    verdicts: Mapping[str, int]
+    bins: tuple[Bin, ...] = ()
+    threshold: float | None = None
+    unit: str = "nats"
+    alert_budget: float | None = None
+
+    @property
+    def flagged(self) -> int:
+        """Number of sessions with the verdict anomalous or unknown_event."""
+        return sum(self.verdicts.get(verdict, 0) for verdict in FLAGGED)
+
+
+@dataclass(frozen=True)
+class Minutes:
+    """Minutes viewed in one group (a partner, a title, a platform, a day, or all).
+
+    Attributes:
+        reported: minutes as the report counts them.
+        flagged: of these, minutes that rest on flagged sessions.
+        unflagged: of these, minutes without flagged sessions.
+        true: generated truth of all sessions; None for real logs.
+        true_unflagged: generated truth of the sessions that are not flagged.
+        misplaced: sum over the cells of minutes_viewed of |reported - true|, where errors can't cancel.
+    """
+
+    group: str
+    reported: float
+    flagged: float
+    unflagged: float
+    true: float | None = None
+    true_unflagged: float | None = None
+    misplaced: float | None = None
+
+    @property
+    def error(self) -> float | None:
+        """How far the reported minutes are from the true ones, as a share of the true ones; signed."""
+        return _relative(self.reported, self.true)
+
+    @property
+    def error_unflagged(self) -> float | None:
+        """The same for the minutes that are left without flagged sessions."""
+        return _relative(self.unflagged, self.true_unflagged)
+
+
+@dataclass(frozen=True)
+class MinutesSummary:
+    """The table minutes_viewed by group; each list is bounded, most flagged minutes first, days in order."""
+
+    total: Minutes
+    by_partner: tuple[Minutes, ...] = ()
+    by_platform: tuple[Minutes, ...] = ()
+    by_title: tuple[Minutes, ...] = ()
+    by_day: tuple[Minutes, ...] = ()
+
+
+@dataclass(frozen=True)
+class Step:
+    """A row of the table runs: one step of the run."""
+
+    step: str
+    seconds: float
+    outcome: str = "done"
+    counts: Mapping[str, int] = field(default_factory=dict)
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class RunPageData:
+    """Everything on the page that a run writes; what is None or empty is said to be missing.
+
+    Attributes:
+        detector: name of the model's detector, to tell it from the ones beside it.
+        caveats: sentences on the method and its limits, shown under a fold.
+    """
+
+    head: Head
+    detector: str = "lstm"
+    scores: Scores | None = None
+    anomalies: tuple[Anomaly, ...] = ()
+    evaluations: tuple[Evaluation, ...] = ()
+    minutes: MinutesSummary | None = None
+    epochs: tuple[Epoch, ...] = ()
+    pr_curve: tuple[PrPoint, ...] = ()
+    steps: tuple[Step, ...] = ()
+    caveats: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Group:
+    """Anomalies that are alike: same kind, same strangest event, same event expected there."""
+
+    kind: str
+    event: str | None
+    expected: str | None
+    sessions: int
+    entities: int
+    max_score: float
+    first: datetime | None = None
+    last: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Share:
+    """Flagged sessions among all sessions of one value (a day, a platform …); `sessions` None: not known."""
+
+    value: str
+    flagged: int
+    sessions: int | None = None
+
+    @property
+    def share(self) -> float | None:
+        """Flagged over all, 0 to 1."""
+        return self.flagged / self.sessions if self.sessions else None
+
+
+@dataclass(frozen=True)
+class AnomalyPageData:
+    """Everything on the page of anomalies.
+
+    Attributes:
+        total: number of anomalies in the table.
+        total_groups: number of groups of like ones; `groups` holds the largest.
+        by_kind: per kind, most sessions first.
+        by_day: per UTC day of the session's start, in order.
+        segments: covariate to its values, most flagged first.
+        top: the ones shown as cards.
+    """
+
+    head: Head
+    total: int = 0
+    scores: Scores | None = None
+    groups: tuple[Group, ...] = ()
+    total_groups: int = 0
+    by_kind: tuple[Share, ...] = ()
+    by_day: tuple[Share, ...] = ()
+    segments: Mapping[str, tuple[Share, ...]] = field(default_factory=dict)
+    top: tuple[Anomaly, ...] = ()
+
+
+def _relative(value: float, truth: float | None) -> float | None:
+    return (value - truth) / truth if truth else None

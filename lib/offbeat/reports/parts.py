@@ -1,0 +1,174 @@
+"""What pages are put together from: figures, tables, key figures, callouts and anomaly cards, as markup."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup, escape
+
+from offbeat.reports import form, strips
+from offbeat.reports.chart_base import Chart, Rows
+from offbeat.reports.data import Anomaly
+from offbeat.reports.form import Column
+from offbeat.reports.page import embed_json, render
+
+_FILTER_FROM = 8  # rows; below, a filter is more to read than the table
+_IDS = 200  # raw event ids on a card
+_ODD_EVENTS = 3  # set out on a card
+_CLIPPED = 160  # letters of a headline's event name
+
+# What an on-call person reads first; {} are event names. The kinds are those of the table anomalies.
+_HEADLINES = {
+    "new_event": Markup("{event} came, which training never saw"),
+    "missing": Markup("{expected} is missing before {event}"),
+    "repeated": Markup("{event} came again, where {expected} was expected"),
+    "inserted": Markup("{event} came in between, where {expected} was expected"),
+    "time_gap": Markup("{event} came after an unusual time"),
+    "length": Markup("The session has an unusual number of events"),
+    "counts": Markup("The session has an unusual mix of events"),
+}
+
+
+@dataclass(frozen=True)
+class KeyFigure:
+    """A figure to take away: value with unit, what it is, and what it is measured against.
+
+    Attributes:
+        tone: plain, good or bad; said in words too, by whoever makes it.
+    """
+
+    label: str
+    value: str
+    note: str = ""
+    tone: str = "plain"
+
+
+def key_figures(figures: Iterable[KeyFigure]) -> Markup:
+    """A row of key figures."""
+    return render("key_figures.html", figures=list(figures))
+
+
+def callout(text: str | Markup, *, tone: str = "info", title: str = "") -> Markup:
+    """A boxed sentence that the page wants read. Tones: info, good, warn, bad."""
+    return render("callout.html", text=text, tone=tone, title=title)
+
+
+def missing(text: str) -> Markup:
+    """Says that something is not there, and why or how to get it."""
+    return Markup('<p class="missing">{}</p>').format(form.visible(text))
+
+
+def paragraph(text: str | Markup) -> Markup:
+    """A paragraph of text."""
+    return Markup("<p>{}</p>").format(text if isinstance(text, Markup) else form.visible(text))
+
+
+def bullets(texts: Iterable[str]) -> Markup:
+    """A plain list."""
+    items = Markup("").join(Markup("<li>{}</li>").format(form.visible(text)) for text in texts)
+    return Markup("<ul>{}</ul>").format(items)
+
+
+def grid(*parts: Markup) -> Markup:
+    """Parts side by side where there is room."""
+    return Markup('<div class="grid">{}</div>').format(Markup("").join(parts))
+
+
+def folded(title: str, *parts: Markup) -> Markup:
+    """Parts under a fold of their own."""
+    inner = Markup("").join(parts)
+    return Markup('<details class="fold"><summary>{}</summary>{}</details>').format(
+        form.visible(title), inner
+    )
+
+
+def table(
+    rows: Rows,
+    columns: Sequence[Column],
+    *,
+    caption: str,
+    name: str,
+    note: str = "",
+    filtered: bool | None = None,
+) -> Markup:
+    """A table that sorts, filters and downloads as CSV where scripts run, and reads as it is where not.
+
+    Args:
+        rows: list of dicts, or a pandas frame; the first column is the row's header.
+        columns: with units in their titles.
+        name: of the downloaded file, unique on its page: letters, digits and hyphens.
+        note: what to know when reading it. filtered: offer a filter; by default from eight rows on.
+    """
+    plain = form.rows_of(rows)
+    return render(
+        "table.html",
+        caption=caption,
+        name=name,
+        note=note,
+        columns=list(columns),
+        rows=[[form.cell(row, column) for column in columns] for row in plain],
+        filtered=len(plain) >= _FILTER_FROM if filtered is None else filtered,
+    )
+
+
+def figure(chart: Chart, *, title: str, name: str, note: str = "", numbers: Markup | None = None) -> Markup:
+    """A chart with its title, its text alternative and, under a fold, its numbers.
+
+    Args:
+        name: unique on its page; letters, digits and hyphens. note: what to know when reading it.
+        numbers: a fuller table to stand for the chart's own.
+    """
+    shown = numbers or table(chart.rows, chart.columns, caption=title, name=f"{name}-numbers")
+    return render(
+        "figure.html",
+        name=name,
+        title=title,
+        note=note,
+        description=form.visible(chart.description),
+        spec=embed_json(chart.spec),
+        numbers=shown,
+    )
+
+
+def anomaly_card(anomaly: Anomaly, *, number: int) -> Markup:
+    """One anomaly, as a person on call needs it: what came, what was expected, what to do, where to look."""
+    length = None
+    if anomaly.start and anomaly.end:
+        length = (form.utc(anomaly.end) - form.utc(anomaly.start)).total_seconds()
+    difference = strips.difference_strip(anomaly.events, anomaly.nearest) if anomaly.nearest else None
+    return render(
+        "card.html",
+        anomaly=anomaly,
+        number=number,
+        id=f"anomaly-{number}",
+        kind=anomaly.kind.replace("_", " "),
+        headline=headline(anomaly),
+        length_s=length,
+        chips=strips.sequence_strip(anomaly),
+        odd=anomaly.actual[:_ODD_EVENTS],
+        further=len(strips.odd_positions(anomaly)) - len(anomaly.actual[:_ODD_EVENTS]),
+        n_events=len(anomaly.events),
+        difference=difference,
+        event_ids=anomaly.event_ids[:_IDS],
+        covariates=sorted(anomaly.covariates.items()),
+    )
+
+
+def headline(anomaly: Anomaly) -> Markup:
+    """What happened in one line, event names set as code."""
+    if not anomaly.actual:
+        plain = _HEADLINES.get(anomaly.kind) if anomaly.kind in ("length", "counts") else None
+        return plain or Markup("The session is stranger than its threshold allows")
+    odd = anomaly.actual[0]
+    expected = next((e.event for e in odd.expected if e.event != odd.event), None)
+    names = {"event": _code(odd.event), "expected": _code(expected) if expected else Markup("another event")}
+    if odd.position >= len(anomaly.events):
+        return Markup("The session ended where {expected} was expected").format(**names)
+    text = _HEADLINES.get(anomaly.kind) or Markup("{event} came where {expected} was expected")
+    return text.format(**names)
+
+
+def _code(text: str) -> Markup:
+    shown = text if len(text) <= _CLIPPED else text[: _CLIPPED - 1] + "…"
+    return Markup("<code>{}</code>").format(escape(form.visible(form.event_name(shown))))

@@ -1,0 +1,278 @@
+"""How well the detector detects: honest figures beside oracle ones, by kind of session, and beside other detectors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from markupsafe import Markup
+
+from offbeat.reports import charts_model, form, parts
+from offbeat.reports.data_quality import Evaluation, PrPoint
+from offbeat.reports.form import Column
+from offbeat.reports.page import Section
+from offbeat.reports.parts import KeyFigure
+
+COMPARED_BY = ("pr_auc", "f1_scaled", "f1", "recall_at_budget", "recall")  # the first that all have decides
+# Rates in the order of a reader's questions; counts and thresholds stand in the table of all figures alone.
+_RATES = {
+    "precision": "precision",
+    "recall": "recall",
+    "f1": "F1",
+    "precision_scaled": "precision, scaled",
+    "f1_scaled": "F1, scaled",
+    "pr_auc": "PR-AUC",
+    "pr_auc_scaled": "PR-AUC, scaled",
+    "roc_auc": "ROC-AUC",
+    "recall_at_budget": "recall at the alert budget",
+    "recall_at_k": "recall among the k strangest",
+    "fpr": "false-positive rate",
+    "accuracy": "accuracy",
+    "accuracy_all_normal": "accuracy of “normal” for all",
+}
+_DRAWN = (
+    "precision",
+    "recall",
+    "f1",
+    "precision_scaled",
+    "f1_scaled",
+    "pr_auc",
+    "pr_auc_scaled",
+    "recall_at_budget",
+)
+_SUBSETS = {"all": "all sessions", "distinct": "distinct sequences", "never_seen": "never seen in training"}
+_CELLS = {
+    "true_flagged": "true_positives",
+    "false_flagged": "false_positives",
+    "missed": "false_negatives",
+    "true_normal": "true_negatives",
+}
+_INTRO = (
+    "Honest figures use the threshold that was fixed before the test set was looked at. Oracle figures pick the best "
+    "threshold on the test set itself: nobody has them in real life, they show what was left to gain. "
+    "Accuracy says little where almost all sessions are normal; beside it stands that of calling everything normal."
+)
+
+
+def metric_name(metric: str) -> str:
+    """A metric's name for people."""
+    return _RATES.get(metric, metric.replace("_", " "))
+
+
+def evaluation_section(
+    rows: Sequence[Evaluation], detector: str, *, pr_curve: Sequence[PrPoint] = ()
+) -> Section:
+    """Honest beside oracle figures with their intervals, all detectors side by side, and every row in a table."""
+    title, name = "How well it detects", "quality"
+    if not rows:
+        text = "No evaluation: it needs labels, or a generated log with known faults. `offbeat evaluate` writes it."
+        return Section(name, title, [parts.missing(text)])
+    split = main_split(rows)
+    own = _known(rows, split, detector=detector)
+    made = [*_intervals(own), *_curves(own, pr_curve)]
+    if own:
+        made += [_figures(own, detector, split), _by_subset(rows, detector, split)]
+    verdict = earns_its_cost(rows, detector)
+    if verdict:
+        question = "Does the network earn its cost?"
+        made += [parts.callout(verdict, title=question), _side_by_side(rows, detector, split)]
+    made.append(parts.folded("All evaluated figures", _all_rows(rows)))
+    return Section(name, title, made, intro=_INTRO)
+
+
+def main_split(rows: Sequence[Evaluation]) -> str:
+    """The split that a page leads with: test, else the first."""
+    splits = list(dict.fromkeys(row.split for row in rows))
+    return "test" if "test" in splits else splits[0]
+
+
+def quality_figures(rows: Sequence[Evaluation], detector: str) -> list[KeyFigure]:
+    """Key figures: honest recall, precision, F1 and PR-AUC with intervals."""
+    if not rows:
+        return []
+    found = {r.metric: r for r in _known(rows, main_split(rows), detector=detector) if r.basis == "honest"}
+    scaled = "f1_scaled" if "f1_scaled" in found else "f1"
+    figures = []
+    for metric in ("recall", "precision", scaled, "pr_auc"):
+        if metric in found:
+            row, label = found[metric], metric_name(metric)
+            interval = "" if row.low is None else f"95 %: {form.share(row.low)} to {form.share(row.high)}"
+            figures.append(
+                KeyFigure(f"{label[0].upper()}{label[1:]}, honest", form.share(row.value), interval)
+            )
+    return figures
+
+
+def earns_its_cost(rows: Sequence[Evaluation], detector: str) -> str | None:
+    """The model against the best other detector, with intervals and seconds, in words; None without others."""
+    if not rows:
+        return None
+    honest = [r for r in _known(rows, main_split(rows)) if r.basis == "honest"]
+    for metric in COMPARED_BY:
+        own = next((r for r in honest if r.metric == metric and r.detector == detector), None)
+        others = [r for r in honest if r.metric == metric and r.detector != detector]
+        if own and others:
+            best = max(others, key=lambda r: (r.value or 0.0, r.detector))
+            return _comparison(own, best, metric)
+    return None
+
+
+def _comparison(own: Evaluation, best: Evaluation, metric: str) -> str:
+    text = f"{own.detector} reaches {metric_name(metric)} {_with_interval(own)}; "
+    text += f"the best of the others, {best.detector}, {_with_interval(best)}. "
+    points = 100 * ((own.value or 0.0) - (best.value or 0.0))
+    if not _apart(own, best):
+        text += "The intervals overlap or are not known: this data doesn't show that the network is better"
+        text += "." if points >= 0 else ", and the simpler one is ahead."
+    elif points > 0:
+        text += f"The network is ahead by {form.number(points)} points, beyond what chance explains."
+    else:
+        text += (
+            f"The simpler one is ahead by {form.number(-points)} points: the network doesn't earn its cost."
+        )
+    if own.seconds is not None and best.seconds is not None:
+        text += f" It took {form.duration(own.seconds)}, against {form.duration(best.seconds)}."
+    return text
+
+
+def _apart(one: Evaluation, other: Evaluation) -> bool:
+    """Whether both intervals are known and don't overlap."""
+    if one.low is None or one.high is None or other.low is None or other.high is None:
+        return False
+    return one.low > other.high or other.low > one.high
+
+
+def _with_interval(row: Evaluation) -> str:
+    return form.number(row.value) + (
+        "" if row.low is None else f" [{form.number(row.low)}, {form.number(row.high)}]"
+    )
+
+
+def _known(
+    rows: Sequence[Evaluation], split: str, *, detector: str | None = None, subset: str | None = "all"
+) -> list[Evaluation]:
+    """Rows of a split that have a value, where every flagged session counts."""
+    return [
+        r
+        for r in rows
+        if r.split == split
+        and r.verdict_rule == "flagged"
+        and r.value is not None
+        and subset in (None, r.subset)
+        and detector in (None, r.detector)
+    ]
+
+
+def _intervals(own: Sequence[Evaluation]) -> list[Markup]:
+    """Chart of the detector's own figures by basis."""
+    drawn = [
+        {"metric": metric_name(metric), "basis": r.basis, "value": r.value, "low": r.low, "high": r.high}
+        for metric in _DRAWN
+        for basis in ("honest", "oracle")
+        for r in own
+        if r.metric == metric and r.basis == basis
+    ]
+    if not drawn:
+        return []
+    chart = charts_model.intervals(drawn, label="metric", series="basis", title="value (0 to 1)")
+    note = "Lines are 95 % intervals."
+    return [parts.figure(chart, title="Honest figures beside oracle figures", name="intervals", note=note)]
+
+
+def _figures(own: Sequence[Evaluation], detector: str, split: str) -> Markup:
+    """Table of the detector's own rates by basis."""
+    rows = []
+    for metric in _RATES:
+        row: dict[str, Any] = {"metric": metric_name(metric)}
+        for r in own:
+            if r.metric == metric:
+                row |= {r.basis: r.value, f"{r.basis}_interval": _interval(r)}
+        if len(row) > 1:
+            rows.append(row)
+    columns = [
+        Column("metric", "metric"),
+        Column("honest", "honest", "number"),
+        Column("honest_interval", "95 % interval"),
+        Column("oracle", "oracle", "number"),
+        Column("oracle_interval", "95 % interval"),
+    ]
+    if any("reference" in row for row in rows):
+        columns.append(Column("reference", "reference", "number"))
+    return parts.table(
+        rows, columns, caption=f"{detector} on {split}: all sessions", name="honest-oracle", filtered=False
+    )
+
+
+def _by_subset(rows: Sequence[Evaluation], detector: str, split: str) -> Markup:
+    """Honest rates on all sessions, on distinct sequences, and on those that training never saw."""
+    honest = [r for r in _known(rows, split, detector=detector, subset=None) if r.basis == "honest"]
+    table = []
+    for metric in _RATES:
+        values = {r.subset: r.value for r in honest if r.metric == metric}
+        if len(values) > 1:
+            table.append({"metric": metric_name(metric), **values})
+    if not table:
+        return Markup("")
+    columns = [Column("metric", "metric"), *(Column(key, said, "number") for key, said in _SUBSETS.items())]
+    note = "What repeats the training data is easy: the last column is the hard part."
+    return parts.table(
+        table, columns, caption="Honest figures by kind of session", name="subsets", note=note, filtered=False
+    )
+
+
+def _curves(own: Sequence[Evaluation], pr_curve: Sequence[PrPoint]) -> list[Markup]:
+    made = []
+    if pr_curve:
+        chart = charts_model.pr_curve([asdict(point) for point in pr_curve])
+        made.append(parts.figure(chart, title="Precision against recall", name="pr-curve"))
+    counts = {r.metric: int(r.value or 0) for r in own if r.basis == "honest"}
+    if all(metric in counts for metric in _CELLS.values()):
+        chart = charts_model.confusion_matrix(**{cell: counts[metric] for cell, metric in _CELLS.items()})
+        note = "Number of sessions; the darker, the larger their share of the label."
+        made.append(parts.figure(chart, title="Labels against verdicts", name="confusion", note=note))
+    return [parts.grid(*made)] if made else []
+
+
+def _side_by_side(rows: Sequence[Evaluation], detector: str, split: str) -> Markup:
+    """All detectors on the same split: honest figures and seconds."""
+    honest = [r for r in _known(rows, split) if r.basis == "honest"]
+    shown = ("precision", "recall", "f1_scaled", "f1", "pr_auc", "recall_at_budget")
+    metrics = [metric for metric in shown if any(r.metric == metric for r in honest)]
+    table = []
+    for name in dict.fromkeys(r.detector for r in honest):
+        own = [r for r in honest if r.detector == name]
+        seconds = next((r.seconds for r in own if r.seconds is not None), None)
+        table.append({"detector": name, "seconds": seconds} | {r.metric: r.value for r in own})
+    columns = [Column("detector", "detector"), *(Column(m, metric_name(m), "number") for m in metrics)]
+    columns.append(Column("seconds", "time", "seconds"))
+    note = f"The model of this run is {detector}. Same split, same alert budget; time is for training and scoring."
+    caption = "Detectors side by side, honest figures"
+    return parts.table(table, columns, caption=caption, name="detectors", note=note, filtered=False)
+
+
+def _all_rows(rows: Sequence[Evaluation]) -> Markup:
+    titles = {
+        "metric": "metric",
+        "detector": "detector",
+        "split": "split",
+        "subset": "sessions",
+        "verdict_rule": "verdict rule",
+        "basis": "basis",
+        "value": "value",
+        "low": "low (95 %)",
+        "high": "high (95 %)",
+        "seconds": "time",
+        "note": "note",
+    }
+    kinds = dict.fromkeys(("value", "low", "high"), "number") | {"seconds": "seconds"}
+    columns = [Column(key, title, kinds.get(key, "text")) for key, title in titles.items()]
+    return parts.table(
+        [asdict(row) for row in rows], columns, caption="The table evaluations", name="evaluations"
+    )
+
+
+def _interval(row: Evaluation) -> str | None:
+    return (
+        None if row.low is None or row.high is None else f"{form.number(row.low)} to {form.number(row.high)}"
+    )

@@ -1,0 +1,99 @@
+"""The sentences that pages compute: minutes, and whether the network earns its cost."""
+
+from __future__ import annotations
+
+from offbeat.reports.data import Minutes
+from offbeat.reports.data_quality import Evaluation
+from offbeat.reports.minutes import minutes_figures, sentence
+from offbeat.reports.quality import earns_its_cost, evaluation_section, main_split, quality_figures
+from tests.reports import example
+
+S = "\u00a0"
+
+
+def judged(detector: str, value: float, spread: float | None = 0.01, **more) -> Evaluation:
+    low, high = (None, None) if spread is None else (value - spread, value + spread)
+    return Evaluation(detector, "pr_auc", value, low=low, high=high, **more)
+
+
+def test_minutes_of_a_generated_log():
+    total = Minutes("all", 1030.0, 50.0, 980.0, 1000.0, 975.0, 60.0)
+    assert sentence(total) == (
+        f"The report says 1,030 minutes; 50 of them (4.85{S}%) rest on sessions whose events are out of sequence. "
+        f"Really viewed were 1,000 minutes: the report is off by +3.00{S}%. Without the flagged sessions, what is left "
+        f"is off by +0.51{S}%. Where errors can't cancel – by day, partner, title and platform – 60 minutes "
+        f"(6.00{S}%) are in the wrong place."
+    )
+    assert [figure.tone for figure in minutes_figures(total)] == ["plain", "bad"]
+
+
+def test_minutes_of_a_real_log():
+    total = Minutes("all", 1030.0, 50.0, 980.0)
+    assert "can't be said" in sentence(total)
+    assert [figure.label for figure in minutes_figures(total)] == ["Minutes on flagged sessions"]
+
+
+def test_flagging_that_makes_it_worse_is_not_called_better():
+    total = Minutes("all", 1010.0, 50.0, 960.0, 1000.0, 900.0, 60.0)
+    assert f"off by +6.67{S}%" in sentence(total)
+    assert [figure.tone for figure in minutes_figures(total)] == ["plain", "plain"]
+
+
+def test_network_ahead_beyond_chance():
+    said = earns_its_cost([judged("lstm", 0.95, seconds=90.0), judged("2-gram", 0.9, seconds=2.0)], "lstm")
+    assert said == (
+        "lstm reaches PR-AUC 0.950 [0.940, 0.960]; the best of the others, 2-gram, 0.900 [0.890, 0.910]. "
+        f"The network is ahead by 5.00 points, beyond what chance explains. It took 1{S}min 30{S}s, against 2.00{S}s."
+    )
+
+
+def test_network_within_chance_behind_and_beaten():
+    assert "doesn't show that the network is better." in earns_its_cost(
+        [judged("lstm", 0.905), judged("x", 0.9)], "lstm"
+    )
+    assert "the simpler one is ahead." in earns_its_cost([judged("lstm", 0.895), judged("x", 0.9)], "lstm")
+    assert "doesn't earn its cost" in earns_its_cost([judged("lstm", 0.8), judged("x", 0.9)], "lstm")
+    assert "not known" in earns_its_cost([judged("lstm", 0.99, None), judged("x", 0.1)], "lstm")
+
+
+def test_the_best_of_the_others_is_taken_and_oracle_figures_never():
+    rows = [judged("lstm", 0.95), judged("a", 0.2), judged("b", 0.6), judged("c", 0.99, basis="oracle")]
+    assert "the best of the others, b," in earns_its_cost(rows, "lstm")
+
+
+def test_no_sentence_where_there_is_nothing_to_compare():
+    assert earns_its_cost([], "lstm") is None
+    assert earns_its_cost([judged("lstm", 0.9)], "lstm") is None
+    assert earns_its_cost([judged("lstm", 0.9), judged("x", 0.9, split="other")], "lstm") is None
+
+
+def test_main_split_is_test_where_there_is_one():
+    assert main_split([judged("a", 1.0, split="stress"), judged("a", 1.0)]) == "test"
+    assert main_split([judged("a", 1.0, split="stress")]) == "stress"
+
+
+def test_key_figures_are_honest_ones_of_the_run_s_detector():
+    figures = quality_figures(example.evaluations(), "lstm")
+    assert [(f.label, f.value) for f in figures] == [
+        ("Recall, honest", f"87.1{S}%"),
+        ("Precision, honest", f"92.7{S}%"),
+        ("F1, honest", f"89.8{S}%"),
+        ("PR-AUC, honest", f"93.4{S}%"),
+    ]
+    assert figures[0].note == f"95 %: 85.0{S}% to 88.9{S}%"
+
+
+def test_scaled_f1_stands_for_f1_where_there_is_one():
+    rows = [*example.evaluations(), Evaluation("lstm", "f1_scaled", 0.91)]
+    assert [f.label for f in quality_figures(rows, "lstm")][2] == "F1, scaled, honest"
+
+
+def test_evaluation_of_others_alone_still_has_a_section():
+    section = evaluation_section([judged("x", 0.9), judged("y", 0.4)], "lstm")
+    assert "All evaluated figures" in str(section.parts[-1])
+
+
+def test_undefined_figures_are_left_out():
+    assert evaluation_section(
+        [Evaluation("lstm", "precision", None, note="nothing was flagged")], "lstm"
+    ).parts

@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+import pytest
+
+from offbeat.reports.write import write_page
+
+
+def test_writes_utf8_into_a_folder_that_was_not_there(tmp_path):
+    path = write_page(tmp_path / "a" / "b.html", "é\n")
+    assert path.read_bytes() == b"\xc3\xa9\n"
+    assert [p.name for p in path.parent.iterdir()] == ["b.html"]
+    assert path.stat().st_mode & 0o777 == 0o644
+
+
+def test_old_page_stays_where_the_new_one_fails(tmp_path):
+    path = write_page(tmp_path / "b.html", "old")
+    with pytest.raises(UnicodeEncodeError):
+        write_page(path, "\ud800")
+    with pytest.raises(ValueError, match="2,000,000 bytes"):
+        write_page(path, "x" * 2_000_000)
+    assert path.read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["b.html"]
+
+
+def test_full_disk_leaves_nothing_behind(tmp_path, monkeypatch):
+    def full(_handle: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_page(tmp_path / "b.html", "x")
+    assert list(tmp_path.iterdir()) == []
