@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from offbeat import __version__, logs, screen
+from offbeat import __version__, logs
 from offbeat.errors import OffbeatError, UsageError
 
 log = logging.getLogger("offbeat")
@@ -116,13 +116,14 @@ def main(argv: Sequence[str] | None = None, *, verb: str | None = None) -> int:
 def _failed(error: Exception, args: argparse.Namespace, status: int) -> int:
     if args.verbose:
         log.error("traceback", exc_info=error)
-    print(f"offbeat: {screen.error_line(error)}", file=sys.stderr)
+    print(f"offbeat: {logs.error_line(error)}", file=sys.stderr)
     return status
 
 
 def _dispatch(args: argparse.Namespace) -> dict[str, Any]:
     if args.verb == "init":
         return _init(args)
+    from offbeat import screen
     from offbeat.config import Config
 
     conf = Config.load(args.config, overrides=args.set, lake=args.lake)
@@ -165,6 +166,7 @@ def _init(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _check(args: argparse.Namespace, conf: Any) -> dict[str, Any]:
+    from offbeat import screen
     from offbeat.ingest.preview import preview
     from offbeat.spark import open_session
 

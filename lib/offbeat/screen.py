@@ -1,24 +1,15 @@
-"""What a person sees on the terminal: plans, previews, results, and errors in one line."""
+"""What a person sees on the terminal: plans, previews, and results."""
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from offbeat.config import Config
-from offbeat.errors import OffbeatError
+from offbeat.evaluation.report import HONEST, ORACLE
 from offbeat.logs import one_line
 from offbeat.tables import Lake
 from offbeat.tables.contract import ANOMALIES, EVALUATIONS, MINUTES_VIEWED
 
-_FULL_DISK = ("No space left on device", "File too large", "Disk quota exceeded")
-_CONCURRENT = (
-    "ConcurrentAppendException",
-    "ConcurrentTransactionException",
-    "DELTA_CONCURRENT",
-    "ConcurrentModification",
-)
-_CAUSE = re.compile(r"Caused by: [\w.$]+: (.*)")
 _SHOWN = 10
 _TARGETS = {
     "generate": "the generated log, truth",
@@ -30,27 +21,6 @@ _TARGETS = {
     "report": "the HTML page",
     "run": "all tables, models and the HTML page",
 }
-
-
-def error_line(error: BaseException) -> str:
-    """One line that says what, where and what to do."""
-    if isinstance(error, OffbeatError):
-        return one_line(error)
-    text = str(error)
-    for sign in _FULL_DISK:
-        if sign in text:
-            return (
-                f"the disk is full ({sign}): free some space and run the same command again; nothing is lost"
-            )
-    if any(sign in text for sign in _CONCURRENT):
-        return "another run wrote the same table at the same time and won: run the same command again"
-    causes = _CAUSE.findall(text)
-    said = (
-        causes[-1]
-        if causes
-        else next((line for line in text.splitlines() if line.strip()), type(error).__name__)
-    )
-    return f"{type(error).__name__}: {one_line(said, limit=400)} (a traceback with --verbose)"
 
 
 def show_plan(verb: str, conf: Config) -> dict[str, Any]:
@@ -100,6 +70,8 @@ def show_summary(verb: str, lake: Lake, conf: Config, summary: dict[str, Any]) -
     version = summary["score"]["model_version"]
     _show_anomalies(lake, version)
     _show_figures(lake, version)
+    if "evaluate" in summary:
+        print(f"\n{summary['evaluate']['earns_its_cost']}")
     if conf.pack == "tvm":
         _show_minutes(lake)
     print(f"\nTables: {lake.location}/<table>   Model: {version}")
@@ -140,17 +112,44 @@ def _anomaly_line(row: Any) -> str:
 
 
 def _show_figures(lake: Lake, version: str) -> None:
+    """One line per detector: honest figures, and beside them what peeking at the test set would have given."""
     if not lake.exists(EVALUATIONS):
         return
-    wanted = "metric IN ('precision', 'recall', 'f1', 'f1_scaled', 'pr_auc', 'fpr', 'balanced_accuracy')"
-    where = f"model_version = '{version}' AND subset = 'all' AND verdict_rule = 'flagged' AND {wanted}"
-    rows = lake.read(EVALUATIONS).where(where).orderBy("detector", "basis", "metric").collect()
-    if rows:
-        print("\nFigures on sessions the model has not seen (95 % interval):")
-    for row in rows:
-        interval = f"  [{row['low']:.4f}, {row['high']:.4f}]" if row["low"] is not None else ""
-        value = "–" if row["value"] is None else f"{row['value']:.4f}"
-        print(f"  {row['detector']:<12} {row['basis']:<9} {row['metric']:<18} {value}{interval}")
+    where = f"model_version = '{version}' AND subset = 'all' AND verdict_rule = 'flagged'"
+    rows = (
+        lake.read(EVALUATIONS)
+        .where(where)
+        .select("detector", "basis", "metric", "value", "low", "high")
+        .collect()
+    )
+    found = {(row["detector"], row["basis"], row["metric"]): row for row in rows}
+    scaled = any(metric == "f1_scaled" for _, _, metric in found)
+    f1, precision = ("f1_scaled", "precision_scaled") if scaled else ("f1", "precision")
+    if not found:
+        return
+    heads = (
+        "precision",
+        "recall",
+        f"{'scaled ' if scaled else ''}F1",
+        "95 % interval",
+        "F1, peeking",
+        "PR-AUC",
+    )
+    print(f"\n{'On sessions it has not seen':<28}" + "".join(f"{head:>18}" for head in heads))
+    main = version.rpartition("-")[0]
+    for name in sorted({detector for detector, _, _ in found}, key=lambda name: (name != main, name)):
+        cells = [found.get((name, HONEST, metric)) for metric in (precision, "recall", f1)]
+        oracle, area = found.get((name, ORACLE, f1)), found.get((name, HONEST, "pr_auc"))
+        shown = [_figure(cells[0]), _figure(cells[1]), _figure(cells[2]), _interval(cells[2])]
+        print(f"  {name:<26}" + "".join(f"{cell:>18}" for cell in (*shown, _figure(oracle), _figure(area))))
+
+
+def _figure(row: Any) -> str:
+    return "–" if row is None or row["value"] is None else f"{row['value']:.4f}"
+
+
+def _interval(row: Any) -> str:
+    return "" if row is None or row["low"] is None else f"{row['low']:.4f}–{row['high']:.4f}"
 
 
 def _show_minutes(lake: Lake) -> None:

@@ -73,6 +73,7 @@ def _start(app_name: str, *, verbose: bool) -> SparkSession:
             "spark.master": f"local[{os.environ.get('OFFBEAT_CORES', '*')}]",
             "spark.driver.memory": os.environ.get("OFFBEAT_DRIVER_MEMORY", "3g"),
             "spark.driver.extraJavaOptions": _quiet(verbose=verbose),
+            "spark.ui.showConsoleProgress": str(sys.stderr.isatty()).lower(),
         }
     settings |= _delta(submitted=submitted)
     for key, value in settings.items():

@@ -58,10 +58,8 @@ def sessions(spark, logs, *, state="closed"):
     for number, events in enumerate(logs):
         times = [START + dt.timedelta(minutes=number, seconds=at) for at in range(len(events))]
         ids = [f"{number}-{at}" for at in range(len(events))]
-        rows.append(
-            (f"s{number:04}", f"e{number}", times[0], times[-1], len(events), events, times, ids, {"p": "tv"}, None)
-            + ("both", False, state)
-        )
+        session = (f"s{number:04}", f"e{number}", times[0], times[-1], len(events), events, times, ids)
+        rows.append((*session, {"p": "tv"}, None, "both", False, state))
     return spark.createDataFrame(rows, SESSIONS.schema)
 
 
@@ -92,7 +90,9 @@ def test_scores_are_those_of_the_driver_at_any_partitioning(spark, model, judged
         )
     )
     carrier = carriers.carry(spark, "v", pack_artifact(model))
-    found = judge_sessions(frame.repartition(partitions, "entity"), carrier, RULES).select("session_id", "score")
+    found = judge_sessions(frame.repartition(partitions, "entity"), carrier, RULES).select(
+        "session_id", "score"
+    )
     got = {row["session_id"]: row["score"] for row in found.collect()}
     assert got.keys() == expected.keys()
     assert max(abs(got[key] - expected[key]) for key in got) <= 1e-5

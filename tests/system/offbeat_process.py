@@ -12,7 +12,9 @@ ROOT = Path(__file__).parents[2]
 LIMIT_S = 280
 
 
-def offbeat(*args: str, limit: str | None = None, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+def offbeat(
+    *args: str, limit: str | None = None, env: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     """One call of the command line; `limit` is a shell line before it, such as `ulimit -f 100`."""
     command = [sys.executable, "-m", "offbeat", *map(str, args)]
     if limit:

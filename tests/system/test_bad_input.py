@@ -8,7 +8,9 @@ import yaml
 from offbeat import cli
 
 pytestmark = [pytest.mark.system, pytest.mark.spark]
-LOG = "who,when,what\n" + "".join(f"u{i % 7},2026-01-0{1 + i % 5} 10:{i % 60:02}:00,e{i % 3}\n" for i in range(200))
+LOG = "who,when,what\n" + "".join(
+    f"u{i % 7},2026-01-0{1 + i % 5} 10:{i % 60:02}:00,e{i % 3}\n" for i in range(200)
+)
 
 
 @pytest.fixture

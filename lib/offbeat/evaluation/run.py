@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,12 +82,14 @@ def run(lake: Lake, conf: Config, *, run_id: str, labels: DataFrame | None = Non
             f"lake {lake.location}: no session of the test part has a label; give source.columns.label, or label "
             "where a whole source is of one kind"
         )
-    rows = _judge(lake, conf, model, test, rule, Subject(run_id, version, conf.model.detector))
+    seconds = model.history.seconds + _seconds_to_score(model, test)
+    subject = Subject(run_id, version, model.detector.name, seconds=seconds)
+    rows = _judge(lake, conf, model, test, rule, subject)
     lake.merge(EVALUATIONS, lake.spark.createDataFrame(rows, EVALUATIONS.schema))
     honest = {
         row["metric"]: row["value"]
         for row in rows
-        if row["detector"] == conf.model.detector
+        if row["detector"] == model.detector.name
         and (row["subset"], row["verdict_rule"], row["basis"]) == ("all", "flagged", "honest")
         and row["metric"] in _SHOWN
     }
@@ -115,6 +118,13 @@ def _test_set(lake: Lake, conf: Config, version: str, rule: SplitRule, labels: D
     chosen = sample_sessions(scored, Sample(max_sessions=_MOST_SESSIONS, by=()), seed=conf.model.seed)
     rows = collect_sequences(chosen, "score", "verdict", "label")
     return TestSet(rows, rows["label"].cast(pa.float64()).to_numpy())
+
+
+def _seconds_to_score(model: Artifact, test: TestSet) -> float:
+    """Seconds that the model takes for the test set on the driver, as the simple detectors are timed."""
+    began = time.monotonic()
+    model.detector.score(encode_sessions(test.rows, model.vocabulary))
+    return time.monotonic() - began
 
 
 def _judge(
