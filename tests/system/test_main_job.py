@@ -80,7 +80,7 @@ def test_anomalies_are_read_without_spark_by_three_engines(done):
         con.register("anomalies", arrow)
         query = "SELECT session_id, score, kind, len(events) FROM anomalies ORDER BY session_id"
         by_duckdb = con.execute(query).fetchall()
-    assert by_deltalake.column_names == ANOMALIES.column_names == by_pl.columns
+    assert by_deltalake.column_names == ANOMALIES.column_names == by_polars.columns
     expected = [
         (row["session_id"], row["score"], row["kind"], len(row["events"])) for row in by_deltalake.to_pylist()
     ]
