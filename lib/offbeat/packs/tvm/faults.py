@@ -1,0 +1,187 @@
+"""Faults of the event-emitting process: one event of a session out of sequence, so that the rules really break.
+
+A fault is planned on the session as it would be logged and taken only where the state machine refuses the result:
+an exchange of two events that is legal is no fault. Nothing new is named and lengths change by one event at most.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from offbeat.packs.tvm.machine import MACHINE, first_break, is_curable, is_meaningful, looks_legal
+
+_TRIES = 40
+_MAX_DELAY_US = 15 * 60 * 1_000_000
+_CONTROLS = {
+    "content_play",
+    "pause",
+    "resume",
+    "seek_start",
+    "seek_end",
+    "buffer_start",
+    "buffer_end",
+    "content_end",
+    "content_stop",
+    *(event for event in MACHINE.events if event.startswith("ad_pod_start")),
+}
+# What starts and stops the content goes wrong more often than what a clock sends: it comes from other threads.
+_PRONE = np.array([15.0 if event in _CONTROLS else 1.0 for event in MACHINE.events])
+_REACH = 6  # a delayed or repeated event lands at most so many events later
+
+
+@dataclass(frozen=True)
+class Session:
+    """A session as it would be logged without a fault.
+
+    Attributes:
+        codes: its events, see `machine.EVENTS`.
+        times: microseconds, rising.
+    """
+
+    codes: list[int]
+    times: list[int]
+
+    @property
+    def meaningful(self) -> list[int]:
+        """Places of the meaningful events."""
+        return [place for place, code in enumerate(self.codes) if is_meaningful(code)]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What happens to a session.
+
+    Attributes:
+        codes: its events as they are logged, in the order of their times.
+        blamed: place in `codes` of the event that is out of place; after a loss, of the next meaningful event,
+            or of the last event where none follows.
+        moved: place in the session without the fault -> new time, for events that get another time.
+        lost: place of the event that is never logged.
+        added: place after which one more event comes, its code and its time.
+    """
+
+    codes: list[int]
+    blamed: int
+    moved: dict[int, int] = field(default_factory=dict)
+    lost: int | None = None
+    added: tuple[int, int, int] | None = None
+
+
+def plan(kind: str, session: Session, rng: np.random.Generator, *, hidden: bool = False) -> Fault | None:
+    """Find a place where a fault of this kind breaks the rules.
+
+    Args:
+        kind: swap, drop, repeat, insert or delay.
+        hidden: look first for a fault that no three neighbouring events betray.
+
+    Returns:
+        The fault; None where none was found in a fair number of tries.
+    """
+    found = None
+    for _ in range(_TRIES):
+        fault = _PLANNERS[kind](session, rng)
+        if fault is None or not _is_plain(kind, fault):
+            continue
+        if not hidden or looks_legal(fault.codes):
+            return fault
+        found = found or fault
+    return found
+
+
+def _is_plain(kind: str, fault: Fault) -> bool:
+    """Whether the rules break, where they should, and in no way that a fault of another kind would explain as well."""
+    broken = first_break(fault.codes)
+    if kind == "delay":
+        return broken is not None and broken <= fault.blamed
+    if kind == "drop":  # a lost end shows only at the end
+        return broken is not None and broken in {fault.blamed, len(fault.codes)}
+    return broken == fault.blamed and (kind == "swap" or not is_curable(fault.codes, fault.blamed))
+
+
+def _pick(session: Session, rng: np.random.Generator) -> int:
+    """Place of a meaningful event, more often of one that is prone to faults."""
+    places = session.meaningful
+    return places[_weighted(_PRONE[[session.codes[place] for place in places]], rng)]
+
+
+def _weighted(weights: np.ndarray, rng: np.random.Generator) -> int:
+    reach = np.cumsum(weights)
+    return int(np.searchsorted(reach, rng.random() * reach[-1], side="right"))
+
+
+def _time_after(session: Session, place: int, rng: np.random.Generator) -> int:
+    """A time after the event at `place`, before the next; after the last, within seconds."""
+    time = session.times[place]
+    if place + 1 == len(session.times):
+        return time + int(rng.uniform(0.5e6, 20e6))
+    return time + int(rng.uniform(0.2, 0.8) * (session.times[place + 1] - time))
+
+
+def _swap(session: Session, rng: np.random.Generator) -> Fault | None:
+    """Two neighbouring meaningful events exchange their times."""
+    meaningful = session.meaningful
+    nth = meaningful.index(_pick(session, rng))
+    if nth + 1 == len(meaningful):
+        return None
+    first, second = meaningful[nth], meaningful[nth + 1]
+    codes = session.codes.copy()
+    codes[first], codes[second] = codes[second], codes[first]
+    broken = first_break(codes)
+    return Fault(
+        codes,
+        blamed=first if broken is not None and broken <= first else second,
+        moved={first: session.times[second], second: session.times[first]},
+    )
+
+
+def _drop(session: Session, rng: np.random.Generator) -> Fault | None:
+    """A meaningful event is lost."""
+    lost = _pick(session, rng)
+    codes = session.codes[:lost] + session.codes[lost + 1 :]
+    following = (place for place in range(lost, len(codes)) if is_meaningful(codes[place]))
+    return Fault(codes, blamed=next(following, len(codes) - 1), lost=lost)
+
+
+def _repeat(session: Session, rng: np.random.Generator) -> Fault | None:
+    """A meaningful event is sent once more, a little later."""
+    sent = _pick(session, rng)
+    after = min(sent + int(rng.random() * _REACH), len(session.codes) - 1)
+    return _added(session, session.codes[sent], after, rng)
+
+
+def _insert(session: Session, rng: np.random.Generator) -> Fault | None:
+    """An event comes that does not belong there."""
+    after = int(rng.random() * (len(session.codes) - 1))
+    code = _weighted(_PRONE, rng)
+    near = session.codes[max(0, after + 1 - _REACH) : after + 1 + _REACH]
+    return None if code in near else _added(session, code, after, rng)  # else it would be a repeat, or a swap
+
+
+def _added(session: Session, code: int, after: int, rng: np.random.Generator) -> Fault:
+    codes = [*session.codes[: after + 1], code, *session.codes[after + 1 :]]
+    return Fault(codes, blamed=after + 1, added=(after, code, _time_after(session, after, rng)))
+
+
+def _delay(session: Session, rng: np.random.Generator) -> Fault | None:
+    """An event's time stamp is late, so that it lands after later ones; it stays within the session."""
+    place = _pick(session, rng)
+    after = place + 1 + int(rng.random() * _REACH)
+    if after + 1 >= len(session.codes):
+        return None
+    time = _time_after(session, after, rng)
+    if time - session.times[place] > _MAX_DELAY_US:
+        return None
+    codes = [*session.codes[:place], *session.codes[place + 1 : after + 1], session.codes[place]]
+    return Fault(codes + session.codes[after + 1 :], blamed=after, moved={place: time})
+
+
+_PLANNERS: dict[str, Callable[[Session, np.random.Generator], Fault | None]] = {
+    "swap": _swap,
+    "drop": _drop,
+    "repeat": _repeat,
+    "insert": _insert,
+    "delay": _delay,
+}

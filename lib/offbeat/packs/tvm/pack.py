@@ -1,0 +1,75 @@
+"""The pack tvm: a log with known faults, and what flagged sessions mean for Total Minutes Viewed."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from offbeat.config import Config
+from offbeat.errors import UsageError
+from offbeat.packs.tvm.generate import write_log
+from offbeat.packs.tvm.minutes import build_minutes_viewed
+from offbeat.packs.tvm.settings import Settings
+from offbeat.packs.tvm.truth import label_sessions
+from offbeat.tables import Lake
+from offbeat.tables.contract import ANOMALIES, MINUTES_VIEWED, SESSIONS, TRUTH
+
+log = logging.getLogger(__name__)
+
+
+def generate(lake: Lake, conf: Config) -> dict[str, Any]:
+    """Write the log under `generate.path` and its truth to the table truth; what is there already stays.
+
+    Returns:
+        The counts of `write_log`, and `path`.
+
+    Raises:
+        UsageError: no path is given, a setting is wrong, or the folder holds something else.
+    """
+    wanted = conf.generate
+    if wanted.path is None:
+        raise UsageError("config generate.path: missing; say which folder the log goes to")
+    settings = Settings.of(wanted.settings, plant=wanted.plant)
+    counts = write_log(
+        wanted.path, rows=wanted.rows, seed=wanted.seed, settings=settings, progress=_log_progress
+    )
+    truth = lake.spark.read.parquet(str(Path(wanted.path).absolute() / "truth"))
+    lake.ensure(TRUTH)
+    if _fingerprint(truth) != _fingerprint(lake.read(TRUTH)):
+        lake.overwrite(TRUTH, truth.select(*TRUTH.column_names))
+    return {**counts, "path": wanted.path}
+
+
+def after_score(lake: Lake, conf: Config, model_version: str) -> dict[str, Any]:  # noqa: ARG001 - as every pack
+    """Write minutes_viewed: the report, and the part of it that rests on flagged sessions."""
+    return _write_minutes(lake, model_version, truth=None)
+
+
+def labels(lake: Lake) -> DataFrame | None:
+    """Which sessions hold a planted fault, by the table truth."""
+    return label_sessions(lake.read(SESSIONS), lake.read(TRUTH)) if lake.exists(TRUTH) else None
+
+
+def after_evaluate(lake: Lake, conf: Config, model_version: str) -> dict[str, Any]:  # noqa: ARG001 - as every pack
+    """Write minutes_viewed again with the true minutes beside, where the truth is known."""
+    return _write_minutes(lake, model_version, truth=lake.read(TRUTH)) if lake.exists(TRUTH) else {}
+
+
+def _write_minutes(lake: Lake, model_version: str, *, truth: DataFrame | None) -> dict[str, Any]:
+    flagged = lake.read(ANOMALIES).where(F.col("model_version") == model_version)
+    lake.overwrite(MINUTES_VIEWED, build_minutes_viewed(lake.read(SESSIONS), flagged, truth))
+    return {"minutes_viewed": lake.read(MINUTES_VIEWED).count()}
+
+
+def _fingerprint(rows: DataFrame) -> tuple[Any, ...]:
+    """The same for the same rows in any order."""
+    hashed = rows.select(F.xxhash64(*TRUTH.column_names).alias("hash"))
+    return tuple(hashed.agg(F.count("hash"), F.bit_xor("hash")).first() or ())
+
+
+def _log_progress(what: str, done: int, total: int) -> None:
+    log.info("%s: %d of %d parts", what, done, total)

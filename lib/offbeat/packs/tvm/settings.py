@@ -1,0 +1,116 @@
+"""What a generated log is like: the settings under `generate.settings`, checked."""
+
+from __future__ import annotations
+
+import datetime as dt
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from offbeat.errors import UsageError
+
+FAULT_KINDS = ("swap", "drop", "repeat", "insert", "delay")
+MEAN_EVENTS = 31.3
+"""Rows of a session on average: how a number of rows becomes a number of sessions."""
+
+
+def _even_rates() -> dict[str, float]:
+    return dict.fromkeys(FAULT_KINDS, 0.02)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a generated log is like.
+
+    Attributes:
+        start: first day, `YYYY-MM-DD`.
+        days: days that the log spans.
+        plant: whether faults are put into sessions.
+        fault_rates: share of sessions with a fault, by kind; kinds left out have none.
+        hidden: share of faults that, where the session has a place for one, no three neighbours betray.
+        ambient: events that mean nothing, per meaningful one.
+        jitter_s: how far a time stamp may be off, in seconds; never changes the order.
+        duplicates: share of rows delivered twice, event_id and all.
+        late: share of rows that come in a later file, with their right time.
+        offline: share of sessions on phones that come in a later file as a whole.
+        chunk_sessions: about how many sessions are made at once; bounds the memory.
+    """
+
+    start: str = "2025-03-03"
+    days: int = 14
+    plant: bool = True
+    fault_rates: Mapping[str, float] = field(default_factory=_even_rates)
+    hidden: float = 0.4
+    ambient: float = 0.2
+    jitter_s: float = 0.004
+    duplicates: float = 0.004
+    late: float = 0.002
+    offline: float = 0.01
+    chunk_sessions: int = 10_000
+
+    def __post_init__(self) -> None:
+        problems = [*self._bad_shares(), *self._bad_numbers()]
+        if problems:
+            raise UsageError(f"config generate.settings: {'; '.join(problems)}")
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any], *, plant: bool = True) -> Settings:
+        """Settings from the config's `generate.settings`.
+
+        Raises:
+            UsageError: a key is unknown or a value can't be; all are named.
+        """
+        known = [each.name for each in fields(cls) if each.name != "plant"]
+        problems = [_unknown(key, known) for key in given if key not in known]
+        if not isinstance(given.get("fault_rates", {}), Mapping):
+            problems.append(f"fault_rates: expected kinds and shares, got {given['fault_rates']!r}")
+        if problems:
+            raise UsageError(f"config generate.settings: {'; '.join(problems)}")
+        text = {"start": str(given["start"])} if "start" in given else {}  # YAML makes a date of it
+        return cls(**{**given, **text, "plant": plant})
+
+    @property
+    def first_day(self) -> dt.date:
+        """The first day."""
+        return dt.date.fromisoformat(self.start)
+
+    def _bad_shares(self) -> list[str]:
+        shares = {name: getattr(self, name) for name in ("hidden", "duplicates", "late", "offline")}
+        problems = [
+            f"fault_rates: {_unknown(k, FAULT_KINDS)}" for k in self.fault_rates if k not in FAULT_KINDS
+        ]
+        shares |= {f"fault_rates.{kind}": rate for kind, rate in self.fault_rates.items()}
+        bad = {name: share for name, share in shares.items() if not _within(share, 0, 1)}
+        problems += [f"{name}: expected a share from 0 to 1, got {share!r}" for name, share in bad.items()]
+        if not problems and sum(self.fault_rates.values()) > 1:
+            problems.append("fault_rates: together above 1; a session has one fault at most")
+        return problems
+
+    def _bad_numbers(self) -> list[str]:
+        bounds = {"ambient": (0, 2), "jitter_s": (0, 0.008), "days": (1, 365), "chunk_sessions": (1, 100_000)}
+        problems = [
+            f"{name}: expected a number from {low} to {high}, got {getattr(self, name)!r}"
+            for name, (low, high) in bounds.items()
+            if not _within(getattr(self, name), low, high)
+        ]
+        whole = {name: getattr(self, name) for name in ("days", "chunk_sessions")}
+        problems += [
+            f"{k}: expected a whole number, got {v!r}" for k, v in whole.items() if isinstance(v, float)
+        ]
+        try:
+            _ = self.first_day
+        except ValueError:
+            problems.append(f"start: expected a day as YYYY-MM-DD, got {self.start!r}")
+        return problems
+
+
+def _within(value: Any, low: float, high: float) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
+
+
+def _unknown(key: str, known: Any) -> str:
+    near = difflib.get_close_matches(str(key), known, n=1, cutoff=0.5)
+    return f"unknown key {key}; " + (
+        f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}"
+    )
