@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import datetime as dt
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import (
     ArrayType,
     BinaryType,
-    BooleanType,
     DataType,
-    DateType,
+    DecimalType,
+    IntegralType,
     MapType,
     NumericType,
     StringType,
@@ -22,9 +22,9 @@ from pyspark.sql.types import (
 
 from offbeat.config import Columns, Source
 from offbeat.errors import InputRefused
-from offbeat.ingest.formats import sequences
+from offbeat.ingest.formats import sequences, xes
 from offbeat.ingest.rows import Rows
-from offbeat.ingest.times import is_time_type, parse_time
+from offbeat.ingest.times import beyond_micros, is_time_type, parse_time
 
 _TRUE, _FALSE = ("1", "1.0", "true"), ("0", "0.0", "false")
 _SHOWN_COLUMNS = 30
@@ -33,20 +33,30 @@ _NESTED = (ArrayType, BinaryType, MapType, StructType)
 
 def columns_of(source: Source) -> Columns:
     """Which columns of a source are what; a format that says so itself needs no words in the config."""
-    return sequences.COLUMNS if source.format == "sequences" else source.columns
+    if source.format == "sequences":
+        return sequences.COLUMNS
+    return xes.columns(source.columns) if source.format == "xes" else source.columns
 
 
-def apply(rows: Rows, source: Source, *, newest: dt.datetime, keep: Sequence[str] = ()) -> DataFrame:
+def apply(
+    rows: Rows,
+    source: Source,
+    *,
+    newest: dt.datetime,
+    oldest: dt.datetime | None = None,
+    keep: Sequence[str] = (),
+) -> DataFrame:
     """Cast rows to the contract.
 
     Args:
         newest: instant after which a time lies in the future.
+        oldest: where given, instant before which a time is late.
         keep: further columns of the rows to carry along.
 
     Returns:
         entity, event_time, position, event, label, covariates, role, source_file, given_id (string, null where the
-        config names no column), reasons (array of strings, empty where the row is an event); raw, raw_header (strings)
-        and raw_line (bigint), null for an event.
+        config names no column), time_rest (digits beyond the microsecond), reasons (array of strings, empty where the
+        row is an event); raw, raw_header (strings) and raw_line (bigint), null for an event.
 
     Raises:
         InputRefused: a column that the config names isn't there, or has a type that can't be what it should be.
@@ -56,21 +66,14 @@ def apply(rows: Rows, source: Source, *, newest: dt.datetime, keep: Sequence[str
         assert_columns(columns, rows.names, source)
         assert_types(columns, rows.types, source)
     frame = rows.frame.withColumns(_values(rows, source, columns))
-    reasons = F.when(F.col("malformed"), F.array(F.lit("malformed_row"))).otherwise(_reasons(columns, newest))
+    reasons = F.when(F.col("malformed"), F.array(F.lit("malformed_row"))).otherwise(
+        _reasons(columns, newest, oldest)
+    )
     frame = frame.withColumn("reasons", reasons)
     bad = F.size("reasons") > 0
     return frame.select(
-        *(
-            "entity",
-            "event_time",
-            "position",
-            "event",
-            "label",
-            "covariates",
-            "source_file",
-            "given_id",
-            "reasons",
-        ),
+        *("entity", "event_time", "position", "event", "label", "covariates"),
+        *("source_file", "given_id", "time_rest", "reasons"),
         F.lit(source.role).alias("role"),
         F.when(bad, rows.raw).alias("raw"),
         F.when(bad, F.lit(rows.header)).alias("raw_header"),
@@ -131,11 +134,12 @@ def assert_types(columns: Columns, types: Mapping[str, DataType], source: Source
 
 def _values(rows: Rows, source: Source, columns: Columns) -> dict[str, Column]:
     time = F.lit(None).cast("timestamp")
-    time_text = F.lit(None).cast("string")
+    time_text, time_rest = F.lit(None).cast("string"), F.lit("")
     if columns.time is not None:
         kind = rows.types.get(columns.time, StringType())
         raw_time = rows.value(columns.time)
         time = parse_time(raw_time, kind, time_format=source.time_format, time_zone=source.time_zone)
+        time_rest = beyond_micros(raw_time, kind)
         time_text = _filled(_text(rows, columns.time))
     entity = [_filled(_text(rows, name)) for name in columns.entity]
     return {
@@ -149,10 +153,11 @@ def _values(rows: Rows, source: Source, columns: Columns) -> dict[str, Column]:
         "_label_text": _optional(rows, columns.label),
         "covariates": _covariates(rows, columns, source),
         "given_id": _optional(rows, columns.event_id),
+        "time_rest": time_rest,
     }
 
 
-def _reasons(columns: Columns, newest: dt.datetime) -> Column:
+def _reasons(columns: Columns, newest: dt.datetime, oldest: dt.datetime | None) -> Column:
     """Every reason why a row is no event; an empty array where there is none."""
     found: list[tuple[Column, str]] = [
         (F.col("entity").isNull(), "null_entity"),
@@ -163,6 +168,8 @@ def _reasons(columns: Columns, newest: dt.datetime) -> Column:
         found.append((given.isNull(), "null_time"))
         found.append((given.isNotNull() & time.isNull(), "unparsable_time"))
         found.append((time > F.lit(newest), "future_time"))
+        if oldest is not None:
+            found.append((time < F.lit(oldest), "late"))
     for name, text, value in (("label", "_label_text", "label"), ("position", "_position_text", "position")):
         if getattr(columns, name) is not None:
             found.append((F.col(text).isNotNull() & F.col(value).isNull(), f"bad_{name}"))
@@ -250,20 +257,32 @@ def _as_text(rows: Rows, name: str) -> Column:
     return _text(rows, name)
 
 
-def type_families(rows: Rows, names: Iterable[str]) -> dict[str, str]:
-    """What kind of values the named columns hold: a change from one kind to another would change entities or times."""
-    return {name: _family(rows.types.get(name, StringType())) for name in names}
+def kinds_of(groups: Sequence[Rows], source: Source, *, before: Mapping[str, str] | None) -> dict[str, str]:
+    """What kind of values the columns that are taken have, where the format has types.
+
+    Args:
+        groups: rows of the source's files, alike within a group.
+        before: the kinds that the source's files had last.
+
+    Raises:
+        InputRefused: the kind of a column has changed, which would give other entities or times.
+    """
+    kinds = dict(before or {})
+    for rows in groups:
+        for name in named_columns(columns_of(source)):
+            if name not in rows.types:
+                continue
+            kind = _kind(rows.types[name])
+            if kinds.setdefault(name, kind) != kind:
+                raise InputRefused(
+                    f"source {source.path}: column {name} is {kind} ({rows.types[name].simpleString()}), and was "
+                    f"{kinds[name]} before; give it its type again, or take the new files as a source of their own"
+                )
+    return kinds
 
 
-def _family(kind: DataType) -> str:
+def _kind(kind: DataType) -> str:
     if isinstance(kind, NumericType):
-        whole = kind.simpleString() in (
-            "tinyint",
-            "smallint",
-            "int",
-            "bigint",
-        ) or kind.simpleString().endswith(",0)")
+        whole = isinstance(kind, IntegralType) or (isinstance(kind, DecimalType) and kind.scale == 0)
         return "whole number" if whole else "fraction"
-    if isinstance(kind, BooleanType | DateType):
-        return kind.simpleString()
-    return kind.simpleString()
+    return "text" if isinstance(kind, StringType) else kind.simpleString()

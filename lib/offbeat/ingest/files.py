@@ -133,8 +133,7 @@ def add_hashes(files: list[SourceFile]) -> list[SourceFile]:
 
 def _with_hash(file: SourceFile) -> SourceFile:
     if not is_local(file.path):
-        seen = f"{file.path}\n{file.size_bytes}\n{file.modified_ms}"
-        return replace(file, content_hash=hashlib.sha256(seen.encode()).hexdigest())
+        return replace(file, content_hash=query_hash(file.path, file.size_bytes, file.modified_ms))
     digest = hashlib.sha256()
     try:
         with Path(file.path).open("rb") as stream:
@@ -143,6 +142,11 @@ def _with_hash(file: SourceFile) -> SourceFile:
     except OSError as error:
         raise InputRefused(f"source {file.path}: {error.strerror}; make it readable") from None
     return replace(file, content_hash=digest.hexdigest())
+
+
+def query_hash(*parts: object) -> str:
+    """Hash that stands for the content of a query, or of a table's version."""
+    return hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()
 
 
 def escaped(path: str) -> str:

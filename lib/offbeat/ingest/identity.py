@@ -11,10 +11,11 @@ Dedupe = Literal["id", "exact", "none"]
 _HASH_DIGITS = 32  # 128 bits
 _CONTRACT = ("entity", "event_time", "event", "label", "position", "covariates")
 _MARK = "#"
+_FEW_KEYS = 1_000_000  # so many numbers travel to every task
 
 
 def add_event_id(rows: DataFrame, *, dedupe: Dedupe) -> DataFrame:
-    """Add `event_id` and drop `given_id`.
+    """Add `event_id`; drop `given_id` and `time_rest`.
 
     The id is the given one; else a hash of entity, time, event, label, position and covariates, and never of file or
     line. With `exact` a given id is followed by that hash, so that rows are the same only where all of it is. With
@@ -24,7 +25,7 @@ def add_event_id(rows: DataFrame, *, dedupe: Dedupe) -> DataFrame:
     given = F.col("given_id")
     if dedupe == "exact":
         given = F.concat(given, F.lit(_MARK), digest)
-    return rows.withColumn("event_id", F.coalesce(given, digest)).drop("given_id")
+    return rows.withColumn("event_id", F.coalesce(given, digest)).drop("given_id", "time_rest")
 
 
 def _digest() -> Column:
@@ -36,7 +37,7 @@ def _part(name: str) -> Column:
     """A value with its length before it, so that no two lists of values give the same text."""
     value = F.col(name)
     if name == "event_time":
-        text = F.unix_micros(value).cast("string")
+        text = F.concat(F.unix_micros(value).cast("string"), F.col("time_rest"))
     elif name == "covariates":
         text = F.to_json(value)
     else:
@@ -64,16 +65,33 @@ def add_copy_numbers(rows: DataFrame, known: DataFrame | None) -> DataFrame:
 def once(rows: DataFrame) -> DataFrame:
     """Keep one row of each event_id: the first by the contract's columns, whatever file or partition it is in.
 
-    Only rows whose id occurs more than once are moved and sorted: their ids are found by a hash first.
+    Only rows whose id occurs more than once are moved and sorted; they are counted first, by a hash that is quick.
     """
     key = F.xxhash64("event_id")
     repeated = rows.groupBy(key.alias("_key")).count().where("count > 1").select("_key")
-    keyed = rows.withColumn("_key", key)
-    order = [F.col("event_time"), *(_part(name) for name in _CONTRACT), F.col("role"), F.col("source_file")]
+    many = repeated.limit(_FEW_KEYS + 1).count()
+    if many == 0:
+        return rows
+    if many > _FEW_KEYS:
+        return _firsts(rows)
+    keyed, few = rows.withColumn("_key", key), F.broadcast(repeated)
+    single = keyed.join(few, "_key", "left_anti")
+    return single.unionByName(_firsts(keyed.join(few, "_key", "left_semi"))).drop("_key")
+
+
+def _firsts(rows: DataFrame) -> DataFrame:
+    order: list[Column | str] = [
+        "event_time",
+        "entity",
+        "event",
+        "label",
+        "position",
+        F.to_json("covariates"),
+        "role",
+        "source_file",
+    ]
     place = F.row_number().over(Window.partitionBy("event_id").orderBy(*order))
-    several = keyed.join(repeated, "_key", "left_semi").withColumn("_place", place).where("_place = 1")
-    single = keyed.join(repeated, "_key", "left_anti")
-    return single.unionByName(several.drop("_place")).drop("_key")
+    return rows.withColumn("_place", place).where("_place = 1").drop("_place")
 
 
 def unknown(rows: DataFrame, known: DataFrame) -> DataFrame:

@@ -30,10 +30,12 @@ class Planned:
     Attributes:
         file: the file, with its hash.
         source: what its source is called.
+        columns: kind of values of the columns that are taken, where the format has types.
     """
 
     file: SourceFile
     source: str
+    columns: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -57,11 +59,23 @@ class Seen:
         version: -1 where there is no ledger yet.
         hashes: contents that were taken, or are being taken.
         places: hash by path, size and time of change, so that a file that has not changed isn't read again.
+        columns: by source, the kinds of values that its columns had last.
     """
 
     version: int
     hashes: frozenset[str]
     places: Mapping[tuple[str, int | None, int | None], str]
+    columns: Mapping[str, Mapping[str, str]]
+
+    @classmethod
+    def nothing(cls) -> Seen:
+        """Knowledge of a ledger that is not there yet."""
+        return cls(-1, frozenset(), {}, {})
+
+    @property
+    def paths(self) -> frozenset[str]:
+        """Paths of files that were taken."""
+        return frozenset(path for path, _, _ in self.places)
 
     def hash_of(self, file: SourceFile) -> str:
         """The hash of a file where it is known; else an empty text."""
@@ -71,15 +85,17 @@ class Seen:
 def look(lake: Lake) -> Seen:
     """What was taken so far: a short row per file, as many as the listing of the sources has."""
     if not lake.exists(INGESTED):
-        return Seen(-1, frozenset(), {})
+        return Seen.nothing()
     version = lake.version(INGESTED)
-    rows = lake.read(INGESTED).select("content_hash", "source_file", "size_bytes", "modified_ms").collect()
+    names = ("content_hash", "source_file", "source", "size_bytes", "modified_ms", "columns", "taken_at")
+    rows = sorted(lake.read(INGESTED).select(*names).collect(), key=lambda row: row["taken_at"])
     places = {
         (r["source_file"], r["size_bytes"], r["modified_ms"]): r["content_hash"]
         for r in rows
         if r["modified_ms"]
     }
-    return Seen(version, frozenset(row["content_hash"] for row in rows), places)
+    columns = {row["source"]: row["columns"] for row in rows if row["columns"]}
+    return Seen(version, frozenset(row["content_hash"] for row in rows), places, columns)
 
 
 def open_batch(lake: Lake) -> Batch | None:
@@ -152,6 +168,7 @@ def _row(batch: Batch, one: Planned, run_date: dt.datetime, state: str) -> dict[
         "source": one.source,
         "size_bytes": one.file.size_bytes,
         "modified_ms": one.file.modified_ms,
+        "columns": dict(one.columns) if one.columns else None,
         "ingest_batch": batch.id,
         "state": state,
         "taken_at": run_date,

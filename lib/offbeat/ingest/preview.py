@@ -6,9 +6,11 @@ import datetime as dt
 from typing import Any
 
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 
 from offbeat.config import Config
 from offbeat.ingest import contract, identity, sources
+from offbeat.ingest.job import as_utc
 
 _SHOWN = (
     "entity",
@@ -35,14 +37,13 @@ def preview(
         rows: how many rows of each source.
 
     Returns:
-        A dict per row: the columns of an event, `reasons` (empty where the row is one) and `raw` (where it is none).
+        A dict per row: the columns of an event (its time as text, UTC), `reasons` (empty where the row is one) and
+        `raw` (where it is none).
 
     Raises:
         InputRefused: nothing at a source, no rows in it, or a column not there.
     """
-    newest = run_date + dt.timedelta(seconds=conf.quarantine.future_skew)
-    if newest.tzinfo is None:
-        newest = newest.replace(tzinfo=dt.timezone.utc)
+    newest = as_utc(run_date) + dt.timedelta(seconds=conf.quarantine.future_skew)
     shown: list[dict[str, Any]] = []
     for place, source in enumerate(conf.source):
         files = sources.find(spark, source)
@@ -51,8 +52,13 @@ def preview(
             taken = identity.add_event_id(
                 contract.apply(group, source, newest=newest), dedupe=conf.sessions.dedupe
             )
-            wanted = taken.select(*_SHOWN).limit(rows - len(found))
-            found += [row.asDict(recursive=True) for row in wanted.collect()] if len(found) < rows else []
+            wanted = (
+                taken.withColumn("event_time", F.col("event_time").cast("string"))
+                .select(*_SHOWN)
+                .limit(rows - len(found))
+            )
+            with sources.readable():
+                found += [row.asDict(recursive=True) for row in wanted.collect()] if len(found) < rows else []
         if not found:
             raise sources.no_rows(files)
         shown += found

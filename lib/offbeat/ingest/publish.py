@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import datetime as dt
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from offbeat.config import Sessions
 from offbeat.ingest import identity
 from offbeat.tables.contract import EVENTS, QUARANTINE
 from offbeat.tables.lake import Lake
-
-_FEW_ROWS = 200_000  # ids of so many rows travel to every task
 
 
 def earlier_events(lake: Lake, batch_id: str) -> DataFrame | None:
@@ -22,36 +23,57 @@ def earlier_events(lake: Lake, batch_id: str) -> DataFrame | None:
     return None if events.isEmpty() else events
 
 
+def oldest_on_time(known: DataFrame | None, sessions: Sessions) -> dt.datetime | None:
+    """Instant before which an event is late: `lateness` before the newest known one; None where late ones are taken."""
+    if known is None or sessions.late != "quarantine":
+        return None
+    newest = known.agg(F.max(F.unix_micros("event_time")).alias("micros")).first()
+    if newest is None or newest["micros"] is None:
+        return None
+    epoch = dt.datetime(1970, 1, 1, tzinfo=dt.timezone.utc)
+    return epoch + dt.timedelta(microseconds=newest["micros"]) - dt.timedelta(seconds=sessions.lateness)
+
+
+def within(known: DataFrame, counts: Iterable[Mapping[str, Any]]) -> DataFrame:
+    """Of the known events those in the time of new ones, and those without a time: files outside aren't read.
+
+    Args:
+        counts: by file, `first` and `last` time in microseconds since 1970.
+    """
+    times = [(one["first"], one["last"]) for one in counts if one["first"] is not None]
+    if not times:
+        return known.where("event_time IS NULL")
+    first, last = min(first for first, _ in times), max(last for _, last in times)
+    low, high = F.timestamp_micros(F.lit(first)), F.timestamp_micros(F.lit(last))
+    return known.where(F.col("event_time").isNull() | F.col("event_time").between(low, high))
+
+
 def is_published(lake: Lake, batch_id: str) -> bool:
     """Whether events of the batch are in the lake: all of them are, then."""
     return lake.exists(EVENTS) and not lake.read(EVENTS).where(F.col("ingest_batch") == batch_id).isEmpty()
 
 
 def append_events(
-    lake: Lake, rows: DataFrame, batch_id: str, *, dedupe: Literal["id", "exact", "none"], good: int
+    lake: Lake, events: DataFrame, known: DataFrame | None, batch_id: str, *, dedupe: identity.Dedupe
 ) -> None:
-    """Write the rows that are events and not there yet.
+    """Write the events that are not there yet.
 
     Args:
-        rows: rows of the contract with `event_id` and `reasons`.
-        good: how many of them are events.
+        events: rows of the contract with `event_id`; read more than once.
+        known: events that are there; None where there are none.
     """
-    events = rows.where(F.size("reasons") == 0)
-    known = earlier_events(lake, batch_id)
     if dedupe == "none":
         events = identity.add_copy_numbers(events, known)
     else:
         events = identity.once(events)
         if known is not None:
-            if good <= _FEW_ROWS:  # look for these few among the known, not the other way round
-                known = known.join(F.broadcast(events.select("event_id")), "event_id", "left_semi")
             events = identity.unknown(events, known)
     lake.append(
         EVENTS, events.withColumn("ingest_batch", F.lit(batch_id)), txn=(f"ingest:events:{batch_id}", 1)
     )
 
 
-def merge_quarantine(lake: Lake, rows: DataFrame, batch_id: str, *, run_date: object) -> None:
+def merge_quarantine(lake: Lake, rows: DataFrame, batch_id: str, *, run_date: dt.datetime) -> None:
     """Write the rows that are no events, equal ones of a file once with their number."""
     bad = rows.where(F.size("reasons") > 0).withColumn("row_hash", F.sha2(F.col("raw").cast("binary"), 256))
     firsts = [

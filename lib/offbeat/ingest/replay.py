@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import functools
 import logging
 
@@ -10,19 +9,19 @@ from pyspark import StorageLevel
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from offbeat.config import Config, Source
+from offbeat.config import Source
 from offbeat.ingest import contract, identity, publish, sources
 from offbeat.ingest.formats import delimited, json_lines, pattern, sequences
+from offbeat.ingest.job import KINDS, Counts, Job
 from offbeat.ingest.rows import Rows
 from offbeat.tables.contract import QUARANTINE
-from offbeat.tables.lake import Lake
 
 log = logging.getLogger(__name__)
 
 _PLACE = ("row_hash", "source", "copies", "raw_lines")
 
 
-def replay(lake: Lake, conf: Config, *, run_date: dt.datetime, newest: dt.datetime) -> dict[str, int]:
+def replay(job: Job) -> Counts:
     """Take the rows of `quarantine` through the contract of their source again.
 
     What has become an event leaves the quarantine; what has not stays, with the reasons that it has now. `raw` may have
@@ -31,57 +30,57 @@ def replay(lake: Lake, conf: Config, *, run_date: dt.datetime, newest: dt.dateti
     Returns:
         rows_in, events, duplicates, quarantined: equal rows of a file count as often as they came.
     """
+    lake, conf = job.lake, job.conf
     if not lake.exists(QUARANTINE) or lake.read(QUARANTINE).isEmpty():
         log.info("ingest: nothing in quarantine")
         return {}
     # The id follows from what is replayed: a run that was killed, started again, writes the same transaction.
     batch_id = f"replay-{lake.version(QUARANTINE)}-{conf.hash}"
-    rows = _parsed(lake, conf, batch_id, newest=newest).persist(StorageLevel.MEMORY_AND_DISK)
+    known = publish.earlier_events(lake, batch_id)
+    frames = _parsed(job, known)
+    if not frames:
+        return {}
+    rows = functools.reduce(DataFrame.unionByName, frames)
+    rows = identity.add_event_id(rows, dedupe=conf.sessions.dedupe).persist(StorageLevel.MEMORY_AND_DISK)
     try:
-        return _publish(lake, conf, rows, batch_id, run_date=run_date)
+        return _publish(job, rows, known, batch_id)
     finally:
         rows.unpersist()
 
 
-def _publish(
-    lake: Lake, conf: Config, rows: DataFrame, batch_id: str, *, run_date: dt.datetime
-) -> dict[str, int]:
+def _publish(job: Job, rows: DataFrame, known: DataFrame | None, batch_id: str) -> Counts:
     bad = F.size("reasons") > 0
     counts = rows.agg(F.count("*").alias("total"), F.count_if(bad).alias("bad")).first()
     total, refused = (counts["total"], counts["bad"]) if counts is not None else (0, 0)
-    publish.append_events(lake, rows, batch_id, dedupe=conf.sessions.dedupe, good=total - refused)
-    events = sum(publish.events_by_file(lake, batch_id).values())
+    publish.append_events(job.lake, rows.where(~bad), known, batch_id, dedupe=job.conf.sessions.dedupe)
+    events = sum(publish.events_by_file(job.lake, batch_id).values())
     now = rows.groupBy("row_hash", "source_file").agg(
         F.bool_and(~bad).alias("_mended"),
         *(F.first(name, ignorenulls=True).alias(name) for name in ("raw", "raw_header", *_PLACE[1:])),
         F.first(F.when(bad, F.col("reasons")), ignorenulls=True).alias("reasons"),
     )
-    stamped = now.withColumns({"ingest_batch": F.lit(batch_id), "quarantined_at": F.lit(run_date)})
-    lake.merge(QUARANTINE, stamped, delete="_mended", txn=(f"ingest:quarantine:{batch_id}", 1))
-    return {
-        "rows_in": total,
-        "events": events,
-        "duplicates": total - refused - events,
-        "quarantined": refused,
-    }
+    stamped = now.withColumns({"ingest_batch": F.lit(batch_id), "quarantined_at": F.lit(job.run_date)})
+    job.lake.merge(QUARANTINE, stamped, delete="_mended", txn=(f"ingest:quarantine:{batch_id}", 1))
+    return dict(zip(KINDS, (total, events, total - refused - events, refused), strict=True))
 
 
-def _parsed(lake: Lake, conf: Config, batch_id: str, *, newest: dt.datetime) -> DataFrame:
-    """Rows of the contract of all that is in quarantine, as often as each came."""
-    known = publish.earlier_events(lake, batch_id)
-    quarantine = lake.read(QUARANTINE)
+def _parsed(job: Job, known: DataFrame | None) -> list[DataFrame]:
+    """Rows of the contract of all that is in quarantine, as often as each came, by source."""
+    conf, quarantine = job.conf, job.lake.read(QUARANTINE)
+    oldest = publish.oldest_on_time(known, conf.sessions)
     frames: list[DataFrame] = []
     names = [sources.name_of(source) for source in conf.source]
     for place, (source, name) in enumerate(zip(conf.source, names, strict=True)):
         # With one source, rows belong to it also where its path has changed since.
         mine = quarantine if len(names) == 1 else quarantine.where(F.col("source") == name)
         groups = _rows(_as_often_as_came(mine), source, salt=str(place), known=known)
-        frames += [contract.apply(rows, source, newest=newest, keep=_PLACE) for rows in groups]
+        frames += [
+            contract.apply(rows, source, newest=job.newest, oldest=oldest, keep=_PLACE) for rows in groups
+        ]
     left = quarantine.where(~F.col("source").isin(*names)) if len(names) > 1 else None
     if left is not None and not left.isEmpty():
         log.warning("ingest: rows in quarantine of sources that the config does not name stay there")
-    rows = functools.reduce(DataFrame.unionByName, frames)
-    return identity.add_event_id(rows, dedupe=conf.sessions.dedupe)
+    return frames
 
 
 def _as_often_as_came(quarantine: DataFrame) -> DataFrame:

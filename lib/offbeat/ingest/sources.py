@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -12,10 +13,14 @@ from offbeat.config import Source
 from offbeat.errors import InputRefused, UsageError
 from offbeat.ingest import contract
 from offbeat.ingest.files import SourceFile, list_files
-from offbeat.ingest.formats import delimited, json_lines, pattern, sequences, tabular
+from offbeat.ingest.formats import database, delimited, json_lines, pattern, sequences, tabular, xes
+from offbeat.ingest.formats.opened import UNREADABLE
 from offbeat.ingest.rows import Rows
 
 _SAMPLE_ROWS = 1000
+_UNREADABLE = re.compile(
+    rf"(?:{UNREADABLE}|FAILED_READ_FILE\S* \w+ error while reading file:?) (.+?)[.]?(?:\n|$| SQLSTATE)"
+)
 
 
 def name_of(source: Source) -> str:
@@ -24,10 +29,11 @@ def name_of(source: Source) -> str:
     Raises:
         UsageError: it has none of them.
     """
-    name = source.path or source.options.get("dbtable") or source.options.get("query")
-    if name is None:
+    if source.format == "jdbc":
+        return database.name_of(source)
+    if source.path is None:
         raise UsageError(f"config: a source of format {source.format} lacks its path; give source.path")
-    return name
+    return source.path
 
 
 def find(spark: SparkSession, source: Source) -> list[SourceFile]:
@@ -42,6 +48,8 @@ def find(spark: SparkSession, source: Source) -> list[SourceFile]:
         )
     if source.format == "delta":
         return [tabular.find_delta(spark, name_of(source))]
+    if source.format == "jdbc":
+        return [database.find(source)]
     return list_files(spark, name_of(source))
 
 
@@ -66,11 +74,14 @@ def read(
         return sequences.read(spark, source, files, salt=salt, known=known)
     if source.format == "delta":
         return [tabular.read_delta(spark, file) for file in files]
+    if source.format == "jdbc":
+        return [database.read(spark, source)]
     readers = {
         "csv": delimited.read,
         "json": json_lines.read,
         "parquet": tabular.read_parquet,
         "text": pattern.read,
+        "xes": xes.read,
     }
     groups = readers[source.format](spark, source, files)
     for rows in groups:
@@ -110,9 +121,22 @@ def _keys(rows: DataFrame) -> list[str]:
     return list(dict.fromkeys(key for row in arrays for key in row["keys"]))
 
 
-def query_hash(*parts: object) -> str:
-    """Hash that stands for the content of a query or a table's version."""
-    return hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()
+@contextmanager
+def readable() -> Iterator[None]:
+    """Refuse input where a task could not read a file: damaged, cut off while it was copied, not allowed.
+
+    Raises:
+        InputRefused: names the file.
+    """
+    try:
+        yield
+    except Exception as error:
+        found = _UNREADABLE.search(str(error))
+        if not found:
+            raise
+        raise InputRefused(
+            f"source {found[1]}: can't be read; give the whole file, readable, or leave it out"
+        ) from None
 
 
 def no_rows(files: Sequence[SourceFile]) -> InputRefused:

@@ -79,6 +79,19 @@ def parse_time(value: Column, kind: DataType, *, time_format: str, time_zone: st
     )
 
 
+def beyond_micros(value: Column, kind: DataType) -> Column:
+    """Digits of a time beyond the microsecond, which a timestamp can't hold; an empty text where there are none.
+
+    They keep events apart that differ in nothing else.
+    """
+    if not isinstance(kind, StringType | NumericType):
+        return F.lit("")
+    text = F.trim(value.cast("string"))
+    of_fraction = F.regexp_extract(text, r"[.,]\d{6}(\d*[1-9])", 1)
+    of_nanos = F.when(text.rlike(r"^[+-]?\d{18,}$"), F.regexp_replace(F.right(text, F.lit(3)), "0+$", ""))
+    return F.when(text.rlike(r"[.,]\d{7}|^[+-]?\d{18}"), F.coalesce(of_nanos, of_fraction)).otherwise("")
+
+
 def _local(time: Column, time_zone: str) -> Column:
     """Wall-clock time, held as if it were UTC, to the instant that it is in its zone."""
     return time if time_zone == "UTC" else F.to_utc_timestamp(time, time_zone)

@@ -6,36 +6,45 @@ header wherever it stands. A row with another number of fields than the header i
 
 from __future__ import annotations
 
-import bz2
 import csv
-import gzip
 import io
+import itertools
+import zlib
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import BinaryIO
 
-from pyspark.sql import Column, DataFrame, SparkSession
+import pyarrow as pa
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
 
 from offbeat.config import Source
-from offbeat.ingest.files import SourceFile, escaped, is_local
-from offbeat.ingest.formats.lines import read_lines, source_file
+from offbeat.errors import InputRefused
+from offbeat.ingest.files import SourceFile, is_local
+from offbeat.ingest.formats import records
+from offbeat.ingest.formats.lines import read_lines
+from offbeat.ingest.formats.opened import can_unpack, open_file, read_streams
+from offbeat.ingest.formats.records import Dialect, as_utf8
 from offbeat.ingest.rows import Rows
 
 _BAD = "_malformed"
+_ARROW = pa.schema([("raw", pa.string()), ("source_file", pa.string()), ("line", pa.int64())])
 _CHUNK_BYTES = 1 << 20
-_PACKED: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open}
+_HEADER_LINES = 100
 
 
 def read(spark: SparkSession, source: Source, files: Sequence[SourceFile]) -> list[Rows]:
-    """Read the rows of CSV files, one `Rows` per distinct header."""
+    """Read the rows of CSV files, one `Rows` per distinct header.
+
+    Raises:
+        InputRefused: a packed file is damaged.
+    """
     groups: dict[tuple[str, bool], list[SourceFile]] = defaultdict(list)
     for file in files:
-        if file.size_bytes:
-            groups[_header(spark, source, file), _breaks_in_quotes(source, file)].append(file)
+        if header := _header(spark, source, file):
+            groups[header, _breaks_in_quotes(source, file)].append(file)
     return [
         _read_records(spark, source, group, header) if broken else _read_lines(spark, source, group, header)
         for (header, broken), group in groups.items()
@@ -63,50 +72,16 @@ def _read_lines(spark: SparkSession, source: Source, files: Sequence[SourceFile]
 
 
 def _read_records(spark: SparkSession, source: Source, files: Sequence[SourceFile], header: str) -> Rows:
-    """Read files in which a record can go over several lines: one task a file, since no line tells where it stands."""
-    names = _names(source, header)
-    given = source.options.get("encoding")
-    options = _options(source) | {"multiLine": "true", "encoding": given or "ISO-8859-1"}
-    columns = [F.col(f"`{index}`") for index in range(len(names))]
-    records = spark.read.schema(_schema(names)).options(**options).csv([escaped(file.path) for file in files])
-    line = F.monotonically_increasing_id().bitwiseAND(F.lit((1 << 33) - 1)).alias("line")
-    frame = records.select(*columns, F.col(_BAD), source_file().alias("source_file"), line)
-    values = [column if given else _as_utf8(column) for column in columns]
-    if _has_header(source):
-        titles = next(_records(source, header), [])
-        frame = frame.where(~_equal(values, titles))
-    fields = F.struct(*(value.alias(name) for value, name in zip(values, names, strict=True)))
-    raw = F.coalesce(F.col(_BAD) if given else _as_utf8(F.col(_BAD)), _written(fields, source))
-    frame = frame.select(
-        "source_file",
-        "line",
-        fields.alias("fields"),
-        F.col(_BAD).isNotNull().alias("malformed"),
-        raw.alias("_raw"),
-    )
-    return Rows(frame, F.col("_raw"), names, header=header)
+    """Read files in which a record can go over several lines: one task a file."""
+    dialect, encoding = _dialect(source), source.options.get("encoding")
+    titles = header if _has_header(source) else None
 
+    def walk(path: str, stream: BinaryIO) -> Iterator[tuple[str, str, int]]:
+        found = records.split(stream, dialect=dialect, encoding=encoding)
+        return ((raw, path, line) for line, raw in enumerate(one for one in found if one != titles))
 
-def _equal(values: Sequence[Column], titles: Sequence[str]) -> Column:
-    same = F.lit(True)
-    for value, title in zip(values, titles, strict=False):
-        same &= F.coalesce(value, F.lit("")) == F.lit(title)
-    return same
-
-
-def _as_utf8(text: Column) -> Column:
-    """Text that was read byte for byte, as the UTF-8 that it is; as ISO 8859-1 where it is none."""
-    as_bytes = F.encode(text, "ISO-8859-1")
-    # A byte order mark makes Spark read the file as UTF-8: then there are characters beyond one byte.
-    beyond = text.rlike(r"[^\x00-\xFF]")
-    return F.when(text.isNull() | beyond, text).otherwise(
-        F.coalesce(F.try_validate_utf8(as_bytes.cast("string")), text)
-    )
-
-
-def _written(fields: Column, source: Source) -> Column:
-    keep = {key: value for key, value in _options(source).items() if key in ("sep", "quote", "escape")}
-    return F.to_csv(fields, keep)
+    rows = read_streams(spark, files, walk, _ARROW, "raw string, source_file string, line bigint")
+    return parse(rows, source, header)
 
 
 def _options(source: Source) -> dict[str, str]:
@@ -135,7 +110,7 @@ def _has_header(source: Source) -> bool:
 
 def _names(source: Source, header: str) -> tuple[str, ...]:
     """Names of the fields: the header's, made distinct; `_c0`, `_c1` … where there is none."""
-    titles = next(_records(source, header), [])
+    titles = _titles(source, header)
     names: list[str] = []
     for index, title in enumerate(titles):
         name = title.strip() if _has_header(source) and title.strip() else f"_c{index}"
@@ -144,48 +119,48 @@ def _names(source: Source, header: str) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _records(source: Source, text: str) -> Iterator[list[str]]:
+def _titles(source: Source, header: str) -> list[str]:
+    dialect = _dialect(source)
+    return next(csv.reader(io.StringIO(header), delimiter=dialect.separator, quotechar=dialect.quote), [])
+
+
+def _dialect(source: Source) -> Dialect:
     options = _options(source)
-    return csv.reader(io.StringIO(text), delimiter=options["sep"], quotechar=options["quote"])
+    return Dialect(options["sep"], options["quote"], options["escape"])
 
 
 def _header(spark: SparkSession, source: Source, file: SourceFile) -> str:
     """Text of a file's first record; with `header: false` it only tells how many fields there are."""
+    encoding = source.options.get("encoding")
     if not is_local(file.path):
-        first = read_lines(spark, [file]).where(F.trim("raw") != "").first()
+        first = read_lines(spark, [file], encoding=encoding).where(F.trim("raw") != "").first()
         return str(first["raw"]) if first else ""
-    with _opened(file.path) as stream:
-        text = ""
-        for line in stream:
-            text += _decoded(line, source)
-            if text.strip() and text.count(_options(source)["quote"]) % 2 == 0:
-                break
-            text = text if text.strip() else ""
-    return text.removeprefix("\ufeff").rstrip("\r\n")
-
-
-def _decoded(line: bytes, source: Source) -> str:
     try:
-        return line.decode(source.options.get("encoding", "utf-8"))
-    except UnicodeDecodeError:
-        return line.decode("iso-8859-1")
-
-
-@contextmanager
-def _opened(path: str) -> Iterator[io.BufferedIOBase]:
-    with _PACKED.get(Path(path).suffix, open)(path, "rb") as stream:
-        yield stream
+        with open_file(file.path) as stream:
+            text = io.TextIOWrapper(stream, encoding=encoding or "iso-8859-1", errors="replace")
+            lines = list(itertools.islice((line for line in text if line.strip()), _HEADER_LINES))
+    except (EOFError, OSError, zlib.error) as error:
+        raise InputRefused(
+            f"source {file.path}: can't be read: {error}; give the whole file or leave it out"
+        ) from None
+    quote = _dialect(source).quote
+    whole = next((n for n in range(1, len(lines) + 1) if "".join(lines[:n]).count(quote) % 2 == 0), 1)
+    record = "".join(lines[:whole])
+    return (record if encoding else as_utf8(record)).removeprefix("\ufeff").rstrip("\n")
 
 
 def _breaks_in_quotes(source: Source, file: SourceFile) -> bool:
     """Whether a line break may stand inside quotes: then a line is not a record.
 
-    Packed and remote files are not looked through: Spark can't split the packed ones anyway.
+    Packed files are not looked through, since Spark can't split them anyway; remote ones neither: `multiLine: true`
+    under source.options says it of them.
     """
     if source.options.get("multiLine", "").lower() in ("true", "false"):
         return source.options["multiLine"].lower() == "true"
-    if not is_local(file.path) or Path(file.path).suffix in (".gz", ".bz2", ".zst", ".lz4", ".snappy"):
+    if can_unpack(file.path):
         return True
+    if not is_local(file.path):
+        return False
     quote = _options(source)["quote"].encode()
     rest = b""
     with Path(file.path).open("rb") as stream:

@@ -65,8 +65,8 @@ def parse(lines: DataFrame, *, salt: str, known: DataFrame | None) -> Rows:
 
 def _numbered(lines: DataFrame, known: DataFrame | None) -> DataFrame:
     """Tell equal lines apart by a number, counted on from those of earlier batches."""
-    any_order = Window.partitionBy("_line").orderBy(F.lit(0))
-    copy = F.row_number().over(any_order) - 1
+    by_file = Window.partitionBy("_line").orderBy("source_file")
+    copy = F.row_number().over(by_file) - 1
     if known is not None:
         mine = known.where(F.col("entity").startswith(_PREFIX)).select("entity").distinct()
         base = F.substring_index("entity", "#", 1)

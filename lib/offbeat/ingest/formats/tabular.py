@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
 
@@ -13,7 +12,7 @@ from pyspark.sql import functions as F
 
 from offbeat.config import Source
 from offbeat.errors import InputRefused
-from offbeat.ingest.files import SourceFile, escaped, is_local
+from offbeat.ingest.files import SourceFile, escaped, is_local, query_hash
 from offbeat.ingest.formats.lines import source_file
 from offbeat.ingest.rows import Rows
 from offbeat.tables.table import quoted
@@ -80,7 +79,7 @@ def find_delta(spark: SparkSession, name: str) -> SourceFile:
             f"source {name}: not a Delta table: {reason}; give its path or catalog.schema.table"
         ) from None
     version = newest["version"] if newest is not None else -1
-    return SourceFile(name, content_hash=hashlib.sha256(f"delta\n{name}\n{version}".encode()).hexdigest())
+    return SourceFile(name, content_hash=query_hash("delta", name, version))
 
 
 def read_delta(spark: SparkSession, file: SourceFile) -> Rows:

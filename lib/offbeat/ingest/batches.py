@@ -1,0 +1,155 @@
+"""A batch of files: read, checked against the limit, planned, published, done – in this order.
+
+Until it is planned, nothing is written. From then on each write is one Delta commit that is made once however often it
+is tried, so a run that is killed anywhere is finished by the next one.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from pyspark import StorageLevel
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from offbeat.ingest import contract, identity, ledger, limit, news, publish, sources
+from offbeat.ingest.job import KINDS, Counts, Job
+from offbeat.ingest.ledger import Batch, Seen
+from offbeat.tables.contract import EVENTS, QUARANTINE
+
+log = logging.getLogger(__name__)
+
+Kinds = dict[str, dict[str, str]]
+
+
+def take_new(job: Job) -> Counts:
+    """Take the files that are new.
+
+    Raises:
+        InputRefused: nothing at a source, no rows, a column not there, too many rows for quarantine.
+    """
+    seen = ledger.look(job.lake)
+    found = news.find_all(job, seen)
+    new = news.choose(job, found, seen)
+    skipped = len(found) - len(new)
+    if not new:
+        log.info("ingest: nothing new, %d files were taken before", skipped)
+        return {"files_skipped": skipped}
+    batch = ledger.new_batch(new, seen=seen, run_date=job.run_date)
+    return _take(job, batch, seen=seen, plan=functools.partial(_plan, job, seen)) | {"files_skipped": skipped}
+
+
+def _plan(job: Job, seen: Seen, batch: Batch) -> None:
+    job.lake.ensure(EVENTS, QUARANTINE)
+    ledger.plan(job.lake, batch, seen=seen, run_date=job.run_date)
+
+
+def finish_open(job: Job) -> Counts:
+    """Finish the batch that a killed run has left, under its id; files that are gone or changed since are left out."""
+    batch = ledger.open_batch(job.lake)
+    if batch is None:
+        return {}
+    log.info("ingest: finishing batch %s, which another run left", batch.id)
+    there = news.find_again(job)
+    kept = tuple(there[one.file.content_hash] for one in batch.files if one.file.content_hash in there)
+    gone = tuple(one for one in batch.files if one.file.content_hash not in there)
+    published = publish.is_published(job.lake, batch.id)
+    if gone:
+        log.warning("ingest: %d files of it are gone or changed, first %s", len(gone), gone[0].file.path)
+        if published:  # the events of all files came in one commit
+            ledger.finish(job.lake, Batch(batch.id, gone), {}, run_date=job.run_date)
+        else:
+            ledger.forget(job.lake, Batch(batch.id, gone))
+    return _take(job, Batch(batch.id, kept), seen=Seen.nothing(), check=not published) if kept else {}
+
+
+def _take(
+    job: Job, batch: Batch, *, seen: Seen, plan: Callable[[Batch], None] | None = None, check: bool = True
+) -> Counts:
+    """Read, check and publish a batch; `plan` writes it into the ledger once it has passed the checks."""
+    parsed, kinds = _parsed(job, batch, seen)
+    batch = replace(batch, files=tuple(replace(one, columns=kinds.get(one.source)) for one in batch.files))
+    rows = parsed.persist(StorageLevel.MEMORY_AND_DISK)
+    try:
+        with sources.readable():
+            counts = _counted(rows)
+        total, bad = (sum(one[kind] for one in counts.values()) for kind in ("rows_in", "quarantined"))
+        if check:
+            if total == 0 and not job.is_bounded:
+                raise sources.no_rows([one.file for one in batch.files])
+            limit.assert_below(rows, total=total, bad=bad, share=job.conf.quarantine.limit)
+        if plan is not None:
+            plan(batch)
+        done = _publish(job, batch, rows, counts)
+    finally:
+        rows.unpersist()
+    totals = {kind: sum(one[kind] for one in done.values()) for kind in KINDS}
+    log.info("ingest: batch %s, %d files: %s", batch.id, len(batch.files), totals)
+    return totals | {"files_taken": len(batch.files)}
+
+
+def _counted(rows: DataFrame) -> dict[str, dict[str, Any]]:
+    """rows_in, quarantined, and the first and last time in microseconds, by file."""
+    by_file = rows.groupBy("source_file").agg(
+        F.count("*").alias("rows_in"),
+        F.count_if(F.size("reasons") > 0).alias("quarantined"),
+        F.min(F.unix_micros("event_time")).alias("first"),
+        F.max(F.unix_micros("event_time")).alias("last"),
+    )
+    return {row["source_file"]: row.asDict() for row in by_file.collect()}
+
+
+def _publish(job: Job, batch: Batch, rows: DataFrame, counts: dict[str, dict[str, Any]]) -> dict[str, Counts]:
+    events = rows.where(F.size("reasons") == 0)
+    known = publish.earlier_events(job.lake, batch.id)
+    if known is not None and all(source.columns.event_id is None for source in job.conf.source):
+        known = publish.within(known, counts.values())  # the time is in the id
+    publish.append_events(job.lake, events, known, batch.id, dedupe=job.conf.sessions.dedupe)
+    if any(one["quarantined"] for one in counts.values()):
+        publish.merge_quarantine(job.lake, rows, batch.id, run_date=job.run_date)
+    done = _with_duplicates(counts, publish.events_by_file(job.lake, batch.id))
+    ledger.finish(job.lake, batch, done, run_date=job.run_date)
+    return done
+
+
+def _with_duplicates(counts: Mapping[str, Mapping[str, Any]], events: Mapping[str, int]) -> dict[str, Counts]:
+    """Add events and duplicates to each file's counts: what is neither event nor quarantined was there already."""
+    done = {}
+    for path, one in counts.items():
+        taken = events.get(path, 0)
+        duplicates = one["rows_in"] - one["quarantined"] - taken
+        done[path] = dict(zip(KINDS, (one["rows_in"], taken, duplicates, one["quarantined"]), strict=True))
+    return done
+
+
+def _parsed(job: Job, batch: Batch, seen: Seen) -> tuple[DataFrame, Kinds]:
+    """Rows of the contract of all files, with event_id, reasons and source; and the kinds of values by source."""
+    known = publish.earlier_events(job.lake, batch.id)
+    oldest = publish.oldest_on_time(known, job.conf.sessions) if not job.is_bounded else None
+    frames: list[DataFrame] = []
+    kinds: Kinds = {}
+    for place, source in enumerate(job.conf.source):
+        name = sources.name_of(source)
+        files = [one.file for one in batch.files if one.source == name]
+        groups = sources.read(job.lake.spark, source, files, salt=str(place), known=known) if files else []
+        kinds[name] = contract.kinds_of(groups, source, before=seen.columns.get(name))
+        applied = (contract.apply(rows, source, newest=job.newest, oldest=oldest) for rows in groups)
+        frames += [frame.withColumn("source", F.lit(name)) for frame in applied]
+    if not frames:
+        raise sources.no_rows([one.file for one in batch.files])
+    rows = functools.reduce(DataFrame.unionByName, frames)
+    return _within(job, identity.add_event_id(rows, dedupe=job.conf.sessions.dedupe)), kinds
+
+
+def _within(job: Job, rows: DataFrame) -> DataFrame:
+    """Leave out what lies outside the bounds; a row without a time may lie anywhere."""
+    time = F.col("event_time")
+    if job.time_from is not None:
+        rows = rows.where(time.isNull() | (time >= F.lit(job.time_from)))
+    if job.time_to is not None:
+        rows = rows.where(time.isNull() | (time < F.lit(job.time_to)))
+    return rows

@@ -1,0 +1,53 @@
+"""What a run of the step `ingest` works with."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+from offbeat.config import Config
+from offbeat.tables.lake import Lake
+
+Counts = dict[str, int]
+KINDS = ("rows_in", "events", "duplicates", "quarantined")
+
+
+@dataclass(frozen=True)
+class Job:
+    """A run of the step.
+
+    Attributes:
+        run_date: UTC instant that the run stands for.
+        time_from: where given, earlier events are left out.
+        time_to: where given, events from this instant on are left out.
+    """
+
+    lake: Lake
+    conf: Config
+    run_date: dt.datetime
+    time_from: dt.datetime | None = None
+    time_to: dt.datetime | None = None
+
+    @property
+    def newest(self) -> dt.datetime:
+        """Instant after which a time lies in the future."""
+        return self.run_date + dt.timedelta(seconds=self.conf.quarantine.future_skew)
+
+    @property
+    def is_bounded(self) -> bool:
+        """Whether only events of a part of the time are wanted."""
+        return self.time_from is not None or self.time_to is not None
+
+
+def as_utc(when: dt.date) -> dt.datetime:
+    """An instant; a date stands for its end, so that its own events are none of the future."""
+    if not isinstance(when, dt.datetime):
+        when = dt.datetime.combine(when, dt.time.max)
+    return when.astimezone(dt.timezone.utc) if when.tzinfo else when.replace(tzinfo=dt.timezone.utc)
+
+
+def start_as_utc(when: dt.date | None) -> dt.datetime | None:
+    """An instant; a date stands for its beginning."""
+    if when is None:
+        return None
+    return as_utc(when if isinstance(when, dt.datetime) else dt.datetime.combine(when, dt.time.min))
