@@ -37,7 +37,7 @@ test-full: $(READY) ## all tests, the slow ones too (TESTS=tests/ROOM for a part
 	$(PYTEST) $(TESTS)
 
 cluster-test: $(READY) ## spark-submit on a standalone cluster: a master and two workers on loopback
-	$(PYTEST) tests/system/test_cluster.py
+	$(PYTEST) tests/system/test_cluster.py tests/system/test_cluster_steps.py
 
 lint: $(READY) ## style (ruff) and layout of the code
 	$(BIN)/ruff check .
