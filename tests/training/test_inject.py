@@ -24,6 +24,8 @@ def test_a_fault_is_one_edit_of_a_session_that_can_bear_one(log, seed):
 
 @given(LOGS, st.integers(0, 5))
 def test_the_same_seed_puts_in_the_same_faults(log, seed):
-    first, second = (inject_faults(Sequences.from_lists(log), vocabulary_size=10, seed=seed) for _ in range(2))
+    first, second = (
+        inject_faults(Sequences.from_lists(log), vocabulary_size=10, seed=seed) for _ in range(2)
+    )
     assert np.array_equal(first[0].ids, second[0].ids)
     assert np.array_equal(first[1], second[1])

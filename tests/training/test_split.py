@@ -15,14 +15,22 @@ SCHEMA = "session_id string, entity string, start timestamp, role string, covari
 
 def sessions(spark, n, *, role="both", minutes=1, timeless=False):
     rows = [
-        (f"s{i}", f"e{i % 50}", None if timeless else START + dt.timedelta(minutes=i * minutes), role, {"p": str(i % 3)})
+        (
+            f"s{i}",
+            f"e{i % 50}",
+            None if timeless else START + dt.timedelta(minutes=i * minutes),
+            role,
+            {"p": str(i % 3)},
+        )
         for i in range(n)
     ]
     return spark.createDataFrame(rows, SCHEMA)
 
 
 def parts(frame, rule):
-    counted = frame.groupBy(rule.part().alias("part")).agg(F.count("*").alias("n"), F.min("start"), F.max("start"))
+    counted = frame.groupBy(rule.part().alias("part")).agg(
+        F.count("*").alias("n"), F.min("start"), F.max("start")
+    )
     return {row["part"]: (row["n"], row["min(start)"], row["max(start)"]) for row in counted.collect()}
 
 
@@ -72,10 +80,13 @@ def test_no_sessions_at_all_is_refused(spark):
 
 def test_the_sample_is_the_same_at_any_partitioning_and_keeps_small_strata(spark):
     many = sessions(spark, 3000, minutes=1)
-    frame = many.unionByName(sessions(spark, 20).withColumn("start", F.col("start") + F.expr("INTERVAL 30 DAYS")))
+    frame = many.unionByName(
+        sessions(spark, 20).withColumn("start", F.col("start") + F.expr("INTERVAL 30 DAYS"))
+    )
     sample = Sample(max_sessions=600)
     chosen = [
-        {row["start"] for row in sample_sessions(frame.repartition(n), sample, seed=1).collect()} for n in (1, 5)
+        {row["start"] for row in sample_sessions(frame.repartition(n), sample, seed=1).collect()}
+        for n in (1, 5)
     ]
     assert chosen[0] == chosen[1]
     assert 500 < len(chosen[0]) < 700

@@ -11,10 +11,10 @@ import numpy as np
 
 from offbeat.detectors import create
 from offbeat.detectors.base import Sequences
-from offbeat.detectors.vocabulary import UNKNOWN, Vocabulary
+from offbeat.detectors.vocabulary import Vocabulary
 from offbeat.evaluation.report import Judged, Row, Rules, Subject, evaluate_detector
 from offbeat.evaluation.subsets import hash_sequences, seen_before
-from offbeat.scoring.verdicts import ANOMALOUS, UNKNOWN_EVENT, judge
+from offbeat.scoring.verdicts import ANOMALOUS, UNKNOWN_EVENT, judge, unknown_share
 from offbeat.training.calibration import calibrate
 
 log = logging.getLogger(__name__)
@@ -113,10 +113,3 @@ def verdicts_of(attempt: Attempt, test: Sequences, rules: Rules) -> np.ndarray:
         min_events=rules.min_events,
         unknown_limit=rules.unknown_limit,
     )
-
-
-def unknown_share(sequences: Sequences) -> np.ndarray:
-    """Share of each session's events that the vocabulary lacks; float32, [n], 0 for a session without events."""
-    unknown = np.append(0, np.cumsum(sequences.ids == UNKNOWN))
-    counts = unknown[sequences.offsets[1:]] - unknown[sequences.offsets[:-1]]
-    return np.asarray(counts / np.maximum(sequences.lengths, 1), np.float32)

@@ -12,10 +12,10 @@ from pyspark.sql import DataFrame
 
 from offbeat.detectors.base import EventScores, Sequences
 from offbeat.detectors.encoding import encode_sessions
-from offbeat.detectors.vocabulary import UNKNOWN, Vocabulary
+from offbeat.detectors.vocabulary import Vocabulary
 from offbeat.scoring.carrier import Carrier
 from offbeat.scoring.explain import ACTIONS, Explanation, explain
-from offbeat.scoring.verdicts import is_flagged, judge
+from offbeat.scoring.verdicts import is_flagged, judge, unknown_share
 from offbeat.training.artifact import Artifact
 
 _EXPECTED = "array<struct<event:string,probability:float>>"
@@ -69,7 +69,7 @@ def _judging(
 def _judge_batch(batch: pa.RecordBatch, model: Artifact, rules: Rules) -> pa.RecordBatch:
     sequences = encode_sessions(batch, model.vocabulary)
     scores = model.detector.score(sequences)
-    unknown = _unknown_share(sequences)
+    unknown = unknown_share(sequences)
     verdicts = judge(
         scores,
         threshold=model.calibration.threshold,
@@ -91,13 +91,6 @@ def _judge_batch(batch: pa.RecordBatch, model: Artifact, rules: Rules) -> pa.Rec
         **_carried(batch, flagged),
     }
     return pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
-
-
-def _unknown_share(sequences: Sequences) -> np.ndarray:
-    """Share of each session's events that the vocabulary lacks; 0 for a session without events."""
-    unknown = np.concatenate([[0], np.cumsum(sequences.ids == UNKNOWN)])
-    counts = unknown[sequences.offsets[1:]] - unknown[sequences.offsets[:-1]]
-    return (counts / np.maximum(sequences.lengths, 1)).astype(np.float32)
 
 
 def _carried(batch: pa.RecordBatch, flagged: np.ndarray) -> dict[str, pa.Array]:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from offbeat.detectors.base import Sequences
+from offbeat.detectors.vocabulary import UNKNOWN
+
 NORMAL, ANOMALOUS, SHORT, OPEN, UNKNOWN_EVENT = "normal", "anomalous", "short", "open", "unknown_event"
 FLAGGED = (ANOMALOUS, UNKNOWN_EVENT)
 
@@ -34,3 +37,10 @@ def judge(
 def is_flagged(verdicts: np.ndarray) -> np.ndarray:
     """Which sessions go to the table anomalies."""
     return np.isin(verdicts, FLAGGED)
+
+
+def unknown_share(sequences: Sequences) -> np.ndarray:
+    """Share of each session's events that the vocabulary lacks; float32, [n], 0 for a session without events."""
+    unknown = np.append(0, np.cumsum(sequences.ids == UNKNOWN))
+    counts = unknown[sequences.offsets[1:]] - unknown[sequences.offsets[:-1]]
+    return np.asarray(counts / np.maximum(sequences.lengths, 1), np.float32)

@@ -1,124 +1,163 @@
-"""From scores of held-out normal sessions to a threshold and percentiles; no label is looked at."""
+"""Where normal ends: a threshold for an alert budget, from held-out normal sessions alone."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from offbeat.detectors.base import Detector, Sequences
+from offbeat.errors import InputRefused
 
-_POINTS = 1001
-_RESAMPLES = 500
-_LEAST_ABOVE = 5  # with fewer scores above it, a quantile is the luck of one or two sessions
-_TAIL = 0.05  # share of the scores that the tail is estimated from
+QUANTILES = 1001
+EMPIRICAL, TAIL = "empirical", "tail"
+_ENOUGH_ABOVE = 20  # sessions above the threshold from which on counting them is exact enough
+_TAIL = 0.1  # share of the sessions that the tail is fitted to
+_LEAST_IN_TAIL = 10
+_RESAMPLES = 1000
+_DRAWS = 20_000_000  # sessions drawn in all resamples together
 _MOST_RANKED = 20_000  # sessions that top-k is chosen on
-_MOST_K = 100
+_INTERVAL = (0.025, 0.975)
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """What scores mean.
+    """How scores of held-out normal sessions are spread, and what follows for a budget.
 
     Attributes:
-        threshold: a session that scores above it is flagged.
-        low, high: 95 % bootstrap interval of the threshold.
-        budget: share of normal sessions that may lie above it.
-        sessions: held-out normal sessions that it rests on.
-        method: `empirical` quantile, or `tail` where too few scores lie above it.
-        top_k: least k for which at most `budget` of the sessions hold an event that is not among the k likeliest
-            (the criterion of Du et al., DeepLog, CCS 2017); None where the detector has no view of positions.
-        quantiles: 1,001 scores, the k-th is what k/1000 of the sessions do not exceed.
+        budget: share of normal sessions that may be flagged.
+        threshold: a session that scores above it (strictly) is flagged.
+        low, high: 95 % bootstrap interval of the threshold: had other normal sessions been held out.
+        method: `empirical` or `tail`; see `find_threshold`.
+        top_k: smallest k such that at most the budget of the sessions have an event of rank above k; None where the
+            detector gives no ranks.
+        n: held-out sessions.
+        quantiles: float32, [1001]: score at each permille of them.
     """
 
+    budget: float
     threshold: float
     low: float
     high: float
-    budget: float
-    sessions: int
     method: str
     top_k: int | None
-    quantiles: tuple[float, ...]
+    n: int
+    quantiles: np.ndarray
 
     def percentile(self, scores: np.ndarray) -> np.ndarray:
-        """Share of held-out normal sessions that score lower, 0 to 100; float32, grows with the score."""
-        table = np.asarray(self.quantiles, np.float32)
-        place = np.searchsorted(table, np.asarray(scores, np.float32), side="left")
-        return (100.0 * place / len(table)).astype(np.float32)
+        """Share of held-out normal sessions that score lower, 0 to 100, float32, [n]; never falls as scores rise."""
+        values, first = np.unique(self.quantiles, return_index=True)
+        levels = 100.0 * first / (len(self.quantiles) - 1)
+        return np.asarray(np.interp(scores, values, levels, left=0.0, right=100.0), np.float32)
 
-    def to_json(self) -> dict[str, Any]:
-        """Plain values for the artifact."""
-        return asdict(self)
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {**vars(self), "quantiles": [float(value) for value in self.quantiles]}
 
     @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Calibration:
-        """What `to_json` gave."""
-        return cls(**{**data, "quantiles": tuple(data["quantiles"])})
+    def from_dict(cls, values: Mapping[str, Any]) -> Calibration:
+        """Read what `to_dict` gave."""
+        return cls(**{**values, "quantiles": np.array(values["quantiles"], np.float32)})
 
 
-def calibrate(detector: Detector, validation: Sequences, *, budget: float, seed: int) -> Calibration:
-    """Set the threshold on held-out normal sessions.
+def calibrate(detector: Detector, validation: Sequences, *, budget: float, seed: int = 0) -> Calibration:
+    """Set the threshold of a fitted detector.
 
     Args:
-        validation: sessions that the detector was not fitted on; at least one.
-        budget: share of normal sessions that may be flagged.
+        detector: fitted, on other sessions.
+        validation: held-out normal sessions.
+        budget: share of normal sessions that may be flagged, between 0 and 1.
         seed: of the bootstrap.
+
+    Raises:
+        InputRefused: there are no held-out sessions.
     """
-    scores = np.sort(detector.score(validation).astype(np.float64))
-    rng = np.random.default_rng(seed)
-    drawn = [
-        threshold_for(np.sort(rng.choice(scores, len(scores))), budget=budget) for _ in range(_RESAMPLES)
-    ]
-    low, high = np.quantile(drawn, [0.025, 0.975])
+    ranks = _worst_ranks(detector, validation)
+    return calibrate_scores(detector.score(validation), budget=budget, seed=seed, ranks=ranks)
+
+
+def calibrate_scores(
+    scores: np.ndarray, *, budget: float, seed: int = 0, ranks: np.ndarray | None = None
+) -> Calibration:
+    """Set the threshold from the scores of held-out normal sessions.
+
+    Args:
+        scores: float32, [n], finite.
+        budget: share of normal sessions that may be flagged, between 0 and 1.
+        seed: of the bootstrap.
+        ranks: [n]: the worst rank of each session's events; None where there are none.
+
+    Raises:
+        InputRefused: there are no scores.
+    """
+    if not len(scores):
+        raise InputRefused(
+            "validation: no held-out session to set the threshold with; widen the sample or the holdout"
+        )
+    threshold, method = find_threshold(scores, budget)
+    low, high = _interval(scores, budget, seed)
     return Calibration(
-        threshold=float(np.float32(threshold_for(scores, budget=budget))),
-        low=float(low),
-        high=float(high),
         budget=budget,
-        sessions=len(scores),
-        method="tail" if _is_thin(len(scores), budget) else "empirical",
-        top_k=_choose_top_k(detector, validation, budget),
-        quantiles=tuple(float(x) for x in np.quantile(scores, np.linspace(0, 1, _POINTS), method="lower")),
+        threshold=float(np.float32(threshold)),  # scores are float32: what equals it must not lie above it
+        low=min(low, threshold),
+        high=max(high, threshold),
+        method=method,
+        top_k=None if ranks is None else int(_upper(np.sort(ranks), budget)),
+        n=len(scores),
+        quantiles=np.quantile(scores, np.linspace(0, 1, QUANTILES), method="inverted_cdf").astype(np.float32),
     )
 
 
-def threshold_for(scores: np.ndarray, *, budget: float) -> float:
-    """The least score that at most a share `budget` of normal sessions exceeds.
+def find_threshold(scores: np.ndarray, budget: float) -> tuple[float, str]:
+    """The threshold above which a share `budget` of normal sessions is expected, and how it was found.
 
-    Where fewer than five of the scores would lie above it, their quantile is luck: then the tail beyond the 95th
-    percentile is taken for exponential (Pickands, 1975, with shape 0), its scale from the median of the excesses,
-    which one odd session does not move.
+    Where the budget allows 20 held-out sessions or more, it is the smallest score that at most that share of them
+    exceeds (`empirical`). With fewer, that score is one of the few largest, and what the largest of a thousand normal
+    sessions scores is mostly luck. Then the upper tenth of the scores sets it (`tail`): scores that are surprises,
+    -ln(probability), fall off about exponentially, so beyond a score u, exceeded by a share p, the threshold is
+    u + m ln(p / budget), with m the mean excess over u. A tail of fewer than ten sessions falls back on counting.
 
-    Args:
-        scores: sorted, of normal sessions; at least one.
-        budget: above 0, below 1.
+    References: Pickands 1975, Davison & Smith 1990 (peaks over threshold), with shape 0.
     """
-    n = len(scores)
-    if not _is_thin(n, budget):
-        return float(scores[n - 1 - math.floor(budget * n)])
-    tail = max(_TAIL, min(0.5, 4 * _LEAST_ABOVE / n), budget)
-    start = float(scores[max(0, n - 1 - math.floor(tail * n))])
-    excess = scores[scores > start] - start
-    if not len(excess):
-        return start
-    scale = float(np.median(excess)) / math.log(2)
-    return start + scale * math.log(max(1.0, len(excess) / n / budget))
+    ordered = np.sort(np.asarray(scores, np.float64))
+    n = len(ordered)
+    counted = float(_upper(ordered, budget))
+    if n * budget >= _ENOUGH_ABOVE or budget >= _TAIL:
+        return counted, EMPIRICAL
+    start = _upper(ordered, _TAIL)
+    tail = ordered[ordered > start]
+    if len(tail) < _LEAST_IN_TAIL:
+        return counted, EMPIRICAL
+    reach = math.log(max(len(tail) / (n * budget), 1.0))
+    return float(start + (tail - start).mean() * reach), TAIL
 
 
-def _is_thin(n: int, budget: float) -> bool:
-    return budget * n < _LEAST_ABOVE
+def _upper(ordered: np.ndarray, share: float) -> Any:
+    """The smallest of the sorted values that at most a share of them exceeds."""
+    allowed = min(math.floor(share * len(ordered) + 1e-9), len(ordered) - 1)
+    return ordered[len(ordered) - 1 - allowed]
 
 
-def _choose_top_k(detector: Detector, validation: Sequences, budget: float) -> int | None:
-    chosen = validation.slice(0, min(len(validation), _MOST_RANKED))
-    scores = detector.surprise(chosen, 1)
-    if scores is None:
+def _interval(scores: np.ndarray, budget: float, seed: int) -> tuple[float, float]:
+    """Bootstrap interval of the threshold: percentiles over draws of as many sessions, with replacement."""
+    rng = np.random.default_rng(seed)
+    resamples = max(100, min(_RESAMPLES, _DRAWS // len(scores)))
+    drawn = [find_threshold(rng.choice(scores, len(scores)), budget)[0] for _ in range(resamples)]
+    low, high = np.quantile(drawn, _INTERVAL)
+    return float(low), float(high)
+
+
+def _worst_ranks(detector: Detector, sequences: Sequences) -> np.ndarray | None:
+    """The largest rank of each session's events, 1 where it has none; None where the detector gives no ranks."""
+    sequences = sequences.slice(0, min(len(sequences), _MOST_RANKED))
+    events = detector.surprise(sequences, 1)
+    if events is None:
         return None
-    worst = np.ones(len(chosen), np.int64)
-    filled = np.diff(scores.offsets) > 0
-    if filled.any():
-        worst[filled] = np.maximum.reduceat(scores.rank, scores.offsets[:-1][filled])
-    ranked = np.sort(worst)
-    return int(min(_MOST_K, ranked[len(ranked) - 1 - math.floor(budget * len(ranked))]))
+    worst = np.ones(len(sequences), np.int64)
+    filled = np.flatnonzero(np.diff(events.offsets))
+    if len(filled):
+        worst[filled] = np.maximum.reduceat(events.rank, events.offsets[:-1][filled])
+    return worst

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import logging
 import time
 from dataclasses import dataclass
@@ -15,12 +14,15 @@ from pyspark.sql import functions as F
 
 from offbeat.config import Config
 from offbeat.detectors import create
-from offbeat.detectors.base import Sequences
+from offbeat.detectors.base import Detector, Sequences
 from offbeat.detectors.encoding import encode_sessions
 from offbeat.detectors.vocabulary import Vocabulary
 from offbeat.errors import InputRefused
 from offbeat.tables.contract import SESSIONS
 from offbeat.tables.lake import Lake
+from offbeat.training.artifact import load_artifact, save_artifact
+from offbeat.training.calibration import calibrate
+from offbeat.training.champion import separation
 from offbeat.training.registry import Registry
 from offbeat.training.sample import collect_sequences, sample_sessions
 from offbeat.training.split import TRAIN, VALIDATION, SplitRule, describe, make_split
@@ -95,9 +97,6 @@ def run(lake: Lake, conf: Config, *, run_id: str) -> dict[str, Any]:
         InputRefused: there are too few sessions to learn from.
         UsageError: the detector or one of its settings is unknown.
     """
-    from offbeat.training.artifact import save_artifact
-    from offbeat.training.calibration import calibrate
-
     detector = create(conf.model.detector)
     data = load_training_data(lake, conf)
     log.info("training %s on %s sessions, %s", detector.name, f"{len(data.train):,}", describe(data.rule))
@@ -131,23 +130,37 @@ def run(lake: Lake, conf: Config, *, run_id: str) -> dict[str, Any]:
             "seed": conf.model.seed,
         },
     )
-    champion = _promote(registry, version)
+    compared = _compare(registry, version, detector, data, seed=conf.model.seed)
     return {
         "train_sessions": len(data.train),
         "validation_sessions": len(data.validation),
         "vocabulary": len(data.vocabulary),
         "model_version": version,
-        "champion": champion,
         "threshold": float(calibration.threshold),
+        **compared,
     }
 
 
-def _promote(registry: Registry, version: str) -> str:
+def _compare(
+    registry: Registry, version: str, detector: Detector, data: TrainingData, *, seed: int
+) -> dict[str, Any]:
+    """Make the candidate champion where there is none, or where it tells injected faults at least as well.
+
+    Both judge the candidate's validation sessions, which the candidate has not seen, and the same ones with faults.
+    """
     champion = registry.champion()
-    if champion is None:
+    if champion in (None, version):
         registry.promote(version, reason="first model")
-        return version
-    return champion
+        return {"champion": version}
+    old = load_artifact(registry.path(champion))
+    known = data.vocabulary
+    ours = separation(detector, known, data.validation, known=known, seed=seed)
+    theirs = separation(old.detector, old.vocabulary, data.validation, known=known, seed=seed)
+    told = f"PR-AUC on injected faults {ours:.4f}, champion {champion} {theirs:.4f}"
+    log.info("candidate %s: %s", version, told)
+    if ours >= theirs:
+        registry.promote(version, reason=told)
+    return {"champion": registry.champion(), "candidate_pr_auc": ours, "champion_pr_auc": theirs}
 
 
 class _Progress:
@@ -162,8 +175,3 @@ class _Progress:
         if done == total or now - self._last >= self._every_s:
             self._last = now
             log.info("%s: %d of %d", what, done, total)
-
-
-def utc_now() -> dt.datetime:
-    """Now, in UTC."""
-    return dt.datetime.now(dt.timezone.utc)
