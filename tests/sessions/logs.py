@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from offbeat.config import Config
 from offbeat.sessions.rules import Rules
+from offbeat.sessions.run import run
 from offbeat.tables.contract import EVENTS, SESSIONS
+from offbeat.tables.lake import Lake
+from tests.sessions.oracle import sessions_of
 
 S = 1_000_000
+TODAY = dt.datetime(2026, 7, 31, tzinfo=dt.timezone.utc)
 _LIKE_EVENTS = ", ".join(f"{c.name} {'bigint' if c.type == 'timestamp' else c.type}" for c in EVENTS.columns)
 
 
@@ -54,3 +61,37 @@ def oracle_rules(rules: Rules) -> dict:
 def clock_of(rows: list[dict]) -> int | None:
     """Time of the latest event."""
     return max((row["event_time"] for row in rows if row["event_time"] is not None), default=None)
+
+
+class Log:
+    """A lake with events that come in bit by bit; after each run its sessions are what the oracle says."""
+
+    def __init__(self, spark, folder, **rules):
+        self.lake = Lake(spark, str(folder))
+        self.rules = {"gap": 10, **rules}
+        self.rows = []
+
+    def add(self, *rows):
+        """Append rows in one commit."""
+        self.rows += rows
+        self.lake.append(EVENTS, to_events(self.lake.spark, list(rows)))
+
+    def run(self, **options):
+        """The counts of a run: events, sessions new, changed, deleted, open."""
+        conf = Config(name="test", lake=self.lake.location, source=(), sessions=self.rules)
+        counts = run(self.lake, conf, run_date=TODAY, **options)
+        assert self.sessions() == self.wanted(conf)
+        return tuple(counts.values())
+
+    def sessions(self):
+        """The table's rows by session_id."""
+        return to_rows(self.lake.read(SESSIONS))
+
+    def wanted(self, conf):
+        """What the oracle makes of all rows so far."""
+        return sessions_of(self.rows, clock_of(self.rows), **oracle_rules(Rules.of(conf.sessions)))
+
+    @property
+    def version(self):
+        """Version of the table's newest commit."""
+        return self.lake.version(SESSIONS)

@@ -59,6 +59,7 @@ def run(
     conf: Config,
     *,
     run_date: dt.datetime,  # noqa: ARG001 - all steps take it; what is open, the log's own clock says
+    files_per_batch: int = 1000,
 ) -> dict[str, int]:
     """Bring the table sessions up to the events.
 
@@ -66,6 +67,7 @@ def run(
         lake: with the table events.
         conf: section `sessions` says where a session ends.
         run_date: not used: the log's own clock says what is open.
+        files_per_batch: most files of new events in a batch.
 
     Returns:
         Counts: `events` taken, `sessions_new`, `sessions_changed`, `sessions_deleted`, and `open` ones in the table.
@@ -84,7 +86,7 @@ def run(
     else:
         sessionizer = Sessionizer(lake, conf.sessions, basis)
         if version > basis.events_version:
-            sessionizer.catch_up()
+            sessionizer.catch_up(files_per_batch)
         counts = sessionizer.counts
     counts["open"] = lake.read(SESSIONS).where(F.col("state") == "open").count()
     return counts
@@ -116,9 +118,13 @@ class Sessionizer:
         self._lake, self._conf, self._basis = lake, conf, basis
         self.counts = {"events": 0, "sessions_new": 0, "sessions_changed": 0, "sessions_deleted": 0}
 
-    def catch_up(self) -> None:
-        """Take the events that were added since the last run; a commit that only rewrites files adds none."""
-        options = {"startingVersion": str(self._basis.events_version + 1), "skipChangeCommits": "true"}
+    def catch_up(self, files_per_batch: int) -> None:
+        """Take the events that were added since the last run; a commit that rewrites or deletes adds none."""
+        options = {
+            "startingVersion": str(self._basis.events_version + 1),
+            "skipChangeCommits": "true",
+            "maxFilesPerTrigger": str(files_per_batch),
+        }
         added = self._lake.read_stream(EVENTS, options=options)
         self._lake.drain(added, self.write_batch, checkpoint=self._basis.checkpoint)
 

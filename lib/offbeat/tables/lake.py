@@ -9,10 +9,11 @@ from pathlib import Path
 from threading import Event
 from uuid import uuid4
 
+from pyspark.errors import StreamingQueryException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from offbeat.errors import UsageError
+from offbeat.errors import OffbeatError, UsageError
 from offbeat.tables.table import CONTRACT_VERSION, Table, literal, quoted
 
 log = logging.getLogger(__name__)
@@ -186,6 +187,7 @@ class Lake:
         once, and a new checkpoint starts afresh.
         """
         query_id: list[str] = []
+        refused: list[OffbeatError] = []
         started = Event()
 
         def write_batch(rows: DataFrame, batch_id: int) -> None:
@@ -194,6 +196,9 @@ class Lake:
             outer, self.spark = self.spark, rows.sparkSession
             try:
                 write(rows, batch_id, query_id[0])
+            except OffbeatError as error:
+                refused.append(error)
+                raise
             finally:
                 self.spark = outer
 
@@ -201,7 +206,12 @@ class Lake:
         query = writer.option("checkpointLocation", self.path("checkpoints", checkpoint)).start()
         query_id.append(str(query.id))
         started.set()
-        query.awaitTermination()
+        try:
+            query.awaitTermination()
+        except StreamingQueryException:
+            if refused:  # an error of ours keeps its line and its exit status
+                raise refused[0] from None
+            raise
 
     def delete(self, table: Table, where: str) -> None:
         """Remove the rows that meet `where`."""
