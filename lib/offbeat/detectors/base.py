@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import io
+import itertools
 import json
+import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
@@ -14,13 +15,11 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 
 from offbeat.detectors.vocabulary import Vocabulary
-from offbeat.errors import UsageError
 
 Progress = Callable[[str, int, int], None]
 """Called as progress(what, done, total) while a detector is fitted."""
 
 D = TypeVar("D", bound="Detector")
-S = TypeVar("S")
 
 STATE_FILE = "detector.json"
 ARRAYS_FILE = "weights.npz"
@@ -46,7 +45,11 @@ class Sequences:
 
     def __post_init__(self) -> None:
         n = len(self.offsets) - 1
-        if n < 0 or self.offsets[-1] - self.offsets[0] != len(self.ids) or (n and np.diff(self.offsets).min() < 0):
+        if (
+            n < 0
+            or self.offsets[-1] - self.offsets[0] != len(self.ids)
+            or (n and np.diff(self.offsets).min() < 0)
+        ):
             raise ValueError("sequences: the offsets do not part the events")
         if len(self.starts) != n or len(self.ends) != n:
             raise ValueError(f"sequences: {n} sessions, {len(self.starts)} starts, {len(self.ends)} ends")
@@ -110,7 +113,7 @@ class Sequences:
         cost = self.offsets + 2 * np.arange(len(self) + 1)
         cuts = np.searchsorted(cost, np.arange(0, cost[-1] + max_events, max_events)).clip(0, len(self))
         bounds = np.unique(np.append(cuts, [0, len(self)]))
-        return [self.slice(low, high) for low, high in zip(bounds[:-1], bounds[1:], strict=True)]
+        return [self.slice(low, high) for low, high in itertools.pairwise(bounds)]
 
 
 def offsets_of(lengths: np.ndarray) -> np.ndarray:
@@ -190,13 +193,24 @@ class History:
         self.val_accuracy.append(val_accuracy)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        return asdict(self)
+        """Plain values for JSON; NaN becomes null."""
+        return {
+            name: [None if math.isnan(figure) else figure for figure in value]
+            if isinstance(value, list)
+            else value
+            for name, value in asdict(self).items()
+        }
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> History:
         """Read what `to_dict` gave."""
-        return cls(**values)
+        read: dict[str, Any] = {
+            name: [math.nan if figure is None else figure for figure in value]
+            if isinstance(value, list)
+            else value
+            for name, value in values.items()
+        }
+        return cls(**read)
 
 
 class Detector(ABC):
@@ -225,7 +239,7 @@ class Detector(ABC):
     def score(self, sequences: Sequences) -> np.ndarray:
         """Strangeness per session: float32, [n], finite, higher is stranger."""
 
-    def surprise(self, sequences: Sequences, top_k: int = 5) -> EventScores | None:
+    def surprise(self, sequences: Sequences, top_k: int = 5) -> EventScores | None:  # noqa: ARG002 - for those that can
         """Probability, rank and expectation per position; None where the detector has no view of positions."""
         return None
 
@@ -243,10 +257,13 @@ class Detector(ABC):
         head = {"detector": self.name, "vocabulary": self.vocabulary_hash, "state": values}
         buffer = io.BytesIO()
         np.savez(buffer, allow_pickle=False, **arrays)
-        return {STATE_FILE: json.dumps(head, indent=1, sort_keys=True).encode(), ARRAYS_FILE: buffer.getvalue()}
+        return {
+            STATE_FILE: json.dumps(head, indent=1, sort_keys=True).encode(),
+            ARRAYS_FILE: buffer.getvalue(),
+        }
 
     @classmethod
-    def from_files(cls: type[D], files: Mapping[str, bytes]) -> D:
+    def from_files(cls: type[D], files: Mapping[str, bytes]) -> D:  # noqa: PYI019 - Self is of Python 3.11
         """Read what `to_files` gave.
 
         Raises: ValueError: the files are another detector's.
@@ -266,29 +283,8 @@ class Detector(ABC):
             (Path(folder) / name).write_bytes(data)
 
     @classmethod
-    def load(cls: type[D], folder: Path | str) -> D:
+    def load(cls: type[D], folder: Path | str) -> D:  # noqa: PYI019
         """Read what `save` wrote."""
-        return cls.from_files({name: (Path(folder) / name).read_bytes() for name in (STATE_FILE, ARRAYS_FILE)})
-
-
-
-def nearest_name(name: str, known: Iterable[str]) -> str:
-    """What to say after an unknown name: the known one most like it, or all of them."""
-    names = sorted(known)
-    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    return f"did you mean {near[0]}?" if near else f"known: {', '.join(names)}"
-
-
-def read_settings(kind: type[S], given: Mapping[str, Any] | None, *, detector: str) -> S:
-    """Fill a settings dataclass; a key that it lacks is an error that names the nearest right one.
-
-    Raises: UsageError: unknown key, or a value of the wrong type or out of range.
-    """
-    known = [item.name for item in fields(kind)]  # type: ignore[arg-type]
-    for key in given or {}:
-        if key not in known:
-            raise UsageError(f"model.settings.{key}: {detector} has no such setting; {nearest_name(key, known)}")
-    try:
-        return kind(**(given or {}))
-    except (TypeError, ValueError) as error:
-        raise UsageError(f"model.settings: {detector}: {error}") from error
+        return cls.from_files(
+            {name: (Path(folder) / name).read_bytes() for name in (STATE_FILE, ARRAYS_FILE)}
+        )

@@ -43,7 +43,9 @@ class Vocabulary:
             counts: how often each event occurs in the training sample.
             max_size: events kept at most; rarer ones become `<unknown>`. None: all.
         """
-        ranked = sorted((name for name, count in counts.items() if count > 0), key=lambda name: (-counts[name], name))
+        ranked = sorted(
+            (name for name, count in counts.items() if count > 0), key=lambda name: (-counts[name], name)
+        )
         return cls(SPECIALS + tuple(ranked[:max_size]))
 
     @property
@@ -71,16 +73,21 @@ class Vocabulary:
 
         Returns: int32, as long as `values`; what the vocabulary lacks, null included, is `<unknown>` (1).
         """
-        array = values if isinstance(values, pa.Array | pa.ChunkedArray) else pa.array(values, pa.large_string())
+        array = (
+            values if isinstance(values, pa.Array | pa.ChunkedArray) else pa.array(values, pa.large_string())
+        )
         if isinstance(array, pa.ChunkedArray):
             array = array.combine_chunks()
         if isinstance(array, pa.DictionaryArray):
             known = np.append(self.encode(array.dictionary), np.int32(UNKNOWN))
             index = pc.fill_null(array.indices.cast(pa.int64()), len(known) - 1)
-            return known[index.to_numpy(zero_copy_only=False)]
+            picked: np.ndarray = known[index.to_numpy(zero_copy_only=False)]
+            return picked
         index = pc.index_in(array.cast(pa.large_string()), value_set=self._value_set)
-        found: np.ndarray = pc.fill_null(index, UNKNOWN - len(SPECIALS)).to_numpy(zero_copy_only=False)
-        return found.astype(np.int32) + np.int32(len(SPECIALS))
+        numbers: np.ndarray = pc.fill_null(index, UNKNOWN - len(SPECIALS)).to_numpy(zero_copy_only=False)
+        numbers = numbers.astype(np.int32)
+        numbers += len(SPECIALS)
+        return numbers
 
     def decode(self, ids: Sequence[int] | np.ndarray) -> list[str]:
         """Turn numbers into names; marks come out as `<pad>`, `<unknown>`, `<start>`, `<end>`."""
