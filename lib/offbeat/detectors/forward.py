@@ -1,0 +1,214 @@
+"""The forward pass of a trained LSTM or GRU in NumPy: exact, float32, no TensorFlow.
+
+Why it is fast on a CPU core: states lie in columns, one session a column, so that every gate is one contiguous block;
+inputs, bias and state stand in one stack, so that a layer is one matrix product; the first layer's product with the
+embedding is a table made once; every sigmoid is a tanh, sigmoid(x) = (1 + tanh(x / 2)) / 2, with the halves folded into
+the weights, so that all gates of a layer are one call in place.
+
+References: Hochreiter & Schmidhuber 1997 (LSTM); Cho et al. 2014 (GRU, here with the reset gate after the product, as
+Keras trains it).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+MAX_ONE_HOT = 96  # tokens and gap classes up to which a one-hot row in the stack beats a look-up
+BLOCK = 384  # columns that go through the layers together: their gates stay in the cache
+_LOGITS = 1 << 22  # logits held at a time, elements
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One recurrent layer, ready for columns.
+
+    Attributes:
+        first, last: rows of the stack that it reads: [what comes in, 1, its own state].
+        state: first row of its own state.
+        weights: float32, [4 * units, last - first].
+    """
+
+    first: int
+    last: int
+    state: int
+    weights: np.ndarray
+
+
+class Network:
+    """Weights arranged for the forward pass.
+
+    The stack of a column, from the top: one-hot token and gap class (or nothing, where they are looked up), then for
+    each layer a 1 (for its bias) and its state.
+
+    Args:
+        kind: lstm or gru.
+        arrays: as exported: `embedding` [vocabulary, e], optional `gap_embedding` [classes, g]; for layer i `kernel_i`,
+            `recurrent_i`, `bias_i` as Keras orders them; `out_kernel` [units, vocabulary], `out_bias`.
+    """
+
+    def __init__(self, kind: str, arrays: Mapping[str, np.ndarray]) -> None:
+        self.kind = kind
+        self.units = int(arrays["out_kernel"].shape[0])
+        self.n_layers = sum(name.startswith("kernel_") for name in arrays)
+        self.n_tokens, width = arrays["embedding"].shape
+        first = arrays["kernel_0"]
+        inputs = arrays["embedding"] @ first[:width]
+        self.n_gaps = len(arrays["gap_embedding"]) if "gap_embedding" in arrays else 0
+        if self.n_gaps:
+            inputs = np.concatenate([inputs, arrays["gap_embedding"] @ first[width:]])
+        self.one_hot = len(inputs) <= MAX_ONE_HOT
+        self.n_hot = len(inputs) if self.one_hot else 0
+        state_scale = np.float32(0.5 if kind == "lstm" else 1.0)  # an LSTM's states are kept doubled
+        self.layers = []
+        for number in range(self.n_layers):
+            incoming = inputs if number == 0 else arrays[f"kernel_{number}"] * state_scale
+            recurrent = arrays[f"recurrent_{number}"] * state_scale
+            weights = _join(kind, incoming, arrays[f"bias_{number}"], recurrent)
+            if number == 0 and not self.one_hot:
+                self.table = np.ascontiguousarray(weights[:, : len(inputs)])
+                weights = weights[:, len(inputs) :]
+            state = self.n_hot + 1 + number * (self.units + 1)
+            first_row = 0 if number == 0 else state - 1 - self.units
+            self.layers.append(Layer(first_row, state + self.units, state, np.ascontiguousarray(weights)))
+        self.out_weights = np.ascontiguousarray((arrays["out_kernel"] * state_scale).T)
+        self.out_bias = arrays["out_bias"][:, None].copy()
+        self.block = max(16, min(BLOCK, _LOGITS // len(self.out_bias)))
+        self._gates = np.empty((4 * self.units, self.block), np.float32)
+        self._spare = np.empty((self.units, self.block), np.float32)
+
+    @property
+    def depth(self) -> int:
+        """Rows of the stack."""
+        return self.layers[-1].last
+
+    def new_state(self, capacity: int) -> State:
+        """Room for `capacity` columns, all at rest."""
+        # An odd width keeps rows of the stack apart in the cache's sets.
+        stack = np.zeros((self.depth, capacity + 17), np.float32)
+        for layer in self.layers:
+            stack[layer.state - 1] = 1
+        cells = np.zeros(
+            (self.n_layers * self.units if self.kind == "lstm" else 0, capacity + 17), np.float32
+        )
+        return State(stack, cells)
+
+    def step(
+        self, state: State, low: int, high: int, tokens: np.ndarray, gaps: np.ndarray | None
+    ) -> np.ndarray:
+        """Feed one token into each of the columns low … high - 1; at most `block` of them.
+
+        Returns: logits of what comes next, float32, [vocabulary, high - low].
+        """
+        stack, width = state.stack[:, low:high], high - low
+        gates = self._gates.ravel()[: 4 * self.units * width].reshape(4 * self.units, width)
+        spare = self._spare.ravel()[: self.units * width].reshape(self.units, width)
+        hot = (
+            (np.append(tokens, self.n_tokens + gaps) if gaps is not None else tokens)
+            if self.one_hot
+            else None
+        )
+        columns = np.arange(width) if gaps is None else np.tile(np.arange(width), 2)
+        if hot is not None:
+            stack[hot, columns] = 1
+        for number, layer in enumerate(self.layers):
+            np.matmul(layer.weights, stack[layer.first : layer.last], out=gates)
+            if number == 0 and hot is None:
+                gates += np.take(self.table, tokens, axis=1, mode="clip")
+                if gaps is not None:
+                    gates += np.take(self.table, self.n_tokens + gaps, axis=1, mode="clip")
+            own = stack[layer.state : layer.last]
+            if self.kind == "lstm":
+                _lstm(
+                    gates, state.cells[number * self.units : (number + 1) * self.units, low:high], own, spare
+                )
+            else:
+                _gru(gates, own)
+        if hot is not None:
+            stack[hot, columns] = 0
+        logits: np.ndarray = self.out_weights @ stack[-self.units :]
+        logits += self.out_bias
+        return logits
+
+    def logit(self, state: State, columns: np.ndarray, targets: np.ndarray) -> np.ndarray:
+        """The logits of single tokens, one for each of `columns`; float32."""
+        products = state.stack[-self.units :, columns] * self.out_weights[targets].T
+        return np.asarray(products.sum(axis=0) + self.out_bias[targets, 0], np.float32)
+
+
+@dataclass
+class State:
+    """States of many sessions, a column each.
+
+    Attributes:
+        stack: float32, [depth, capacity].
+        cells: float32, [layers * units, capacity]; no rows for a GRU.
+    """
+
+    stack: np.ndarray
+    cells: np.ndarray
+
+    def copy(self, source: np.ndarray, target: np.ndarray) -> None:
+        """Copy the columns `source` over the columns `target`."""
+        self.stack[:, target] = self.stack[:, source]
+        self.cells[:, target] = self.cells[:, source]
+
+
+def log_sum_exp(logits: np.ndarray) -> np.ndarray:
+    """The ln of the sum of exp over axis 0, float32, [columns]; `logits` is used up."""
+    top = logits.max(axis=0)
+    logits -= top
+    np.exp(logits, out=logits)
+    return np.asarray(np.log(logits.sum(axis=0)) + top, np.float32)
+
+
+def _join(kind: str, incoming: np.ndarray, bias: np.ndarray, recurrent: np.ndarray) -> np.ndarray:
+    """One matrix [4 * units, in + 1 + units] from Keras' three, with the halves of the sigmoids in it."""
+    units = recurrent.shape[0]
+    if kind == "lstm":
+        order = np.concatenate(
+            [np.arange(2 * units), np.arange(3 * units, 4 * units), np.arange(2 * units, 3 * units)]
+        )
+        joined = np.concatenate([incoming, bias[None], recurrent])[:, order]
+        joined[:, : 3 * units] *= 0.5  # i, f, o; then the candidate
+        return np.asarray(joined.T, np.float32)
+    gates = slice(0, 2 * units)
+    last = slice(2 * units, 3 * units)
+    none_in, none_state = np.zeros((len(incoming), units)), np.zeros((units, units))
+    joined = np.concatenate(
+        [
+            0.5 * np.concatenate([incoming[:, gates], bias.sum(axis=0)[None, gates], recurrent[:, gates]]),
+            np.concatenate([incoming[:, last], bias[:1, last], none_state]),
+            0.5 * np.concatenate([none_in, bias[1:, last], recurrent[:, last]]),
+        ],
+        axis=1,
+    )  # z, r, candidate from the input, candidate from the state (halved: r is)
+    return np.asarray(joined.T, np.float32)
+
+
+def _lstm(gates: np.ndarray, cells: np.ndarray, own: np.ndarray, spare: np.ndarray) -> None:
+    units = len(own)
+    np.tanh(gates, out=gates)
+    gates[: 3 * units] += 1
+    cells *= gates[units : 2 * units]
+    np.multiply(gates[:units], gates[3 * units :], out=spare)
+    cells += spare
+    cells *= 0.5
+    np.tanh(cells, out=spare)
+    np.multiply(spare, gates[2 * units : 3 * units], out=own)
+
+
+def _gru(gates: np.ndarray, own: np.ndarray) -> None:
+    units = len(own)
+    open_gates, fresh, kept = gates[: 2 * units], gates[2 * units : 3 * units], gates[3 * units :]
+    np.tanh(open_gates, out=open_gates)
+    open_gates += 1
+    kept *= open_gates[units:]
+    fresh += kept
+    np.tanh(fresh, out=fresh)
+    own -= fresh
+    own *= open_gates[:units]
+    own *= 0.5
+    own += fresh
