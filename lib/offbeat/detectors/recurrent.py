@@ -1,0 +1,154 @@
+"""Next-event LSTM and GRU: how surprising is what happened, given all that happened before?"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any, ClassVar
+
+import numpy as np
+
+from offbeat.detectors.base import Detector, EventScores, History, Progress, Sequences
+from offbeat.detectors.detail import event_scores
+from offbeat.detectors.forward import Network
+from offbeat.detectors.options import read_settings
+from offbeat.detectors.settings import RecurrentSettings
+from offbeat.detectors.steps import Steps, find_distinct, to_steps
+from offbeat.detectors.sweep import largest_surprise
+from offbeat.detectors.vocabulary import SPECIALS, Vocabulary
+from offbeat.errors import InputRefused
+
+_SLAB = 1 << 19  # events scored at a time
+
+
+class Recurrent(Detector):
+    """Score: the largest -ln(probability) over the positions of the session, `<end>` included, in nats.
+
+    One pass over the whole session. An event that training never saw has a probability of its own, the share of new
+    events to be expected after Good and Turing: (events seen once + 1/2) / (events + 1).
+
+    References: Du et al., DeepLog, CCS 2017; differs: whole sessions instead of windows, `<start>` and `<end>`,
+    probabilities instead of ranks.
+    """
+
+    kind: ClassVar[str]
+
+    def fit(
+        self,
+        train: Sequences,
+        validation: Sequences,
+        *,
+        vocabulary: Vocabulary,
+        seed: int = 0,
+        settings: Mapping[str, Any] | None = None,
+        progress: Progress | None = None,
+    ) -> History:
+        """Train with Keras.
+
+        Raises:
+            InputRefused: no training session has anything to predict.
+        """
+        from offbeat.detectors.learning import learn
+
+        began = time.perf_counter()
+        self.settings = read_settings(RecurrentSettings, settings, detector=self.name)
+        self.gap_edges = _gap_edges(train, self.settings.gap_classes) if self.settings.time else None
+        steps = self._steps(train)
+        if not (steps.lengths > 1).any():
+            raise InputRefused(
+                f"training: no session with an event for {self.name} to learn from; widen the sample"
+            )
+        learnt = learn(
+            self.kind,
+            steps,
+            self._steps(validation),
+            self.settings,
+            n_tokens=len(vocabulary),
+            n_gaps=0 if self.gap_edges is None else len(self.gap_edges) + 2,
+            seed=seed,
+            progress=progress,
+        )
+        counts = np.bincount(train.ids, minlength=len(vocabulary))[len(SPECIALS) :]
+        new_share = min(0.5, float(((counts == 1).sum() + 0.5) / (counts.sum() + 1)))
+        self.unknown = None if learnt.knows_unknown else float(np.log(new_share))
+        self._prepare(learnt.arrays)
+        self.vocabulary_hash = vocabulary.hash
+        history = learnt.history
+        history.n_sessions, history.n_events = len(train), len(train.ids)
+        history.seconds = time.perf_counter() - began
+        return history
+
+    def _prepare(self, arrays: dict[str, np.ndarray]) -> None:
+        self.arrays, self.network = arrays, Network(self.kind, arrays)
+
+    def _steps(self, sequences: Sequences) -> Steps:
+        if self.gap_edges is None:
+            return to_steps(sequences)
+        return to_steps(sequences, _gap_classes(sequences, self.gap_edges))
+
+    def score(self, sequences: Sequences) -> np.ndarray:
+        """See the class; 0 without a position. Equal beginnings are computed once."""
+        slabs = map(self._steps, sequences.slabs(_SLAB))
+        scores = [largest_surprise(self.network, slab, unknown=self.unknown) for slab in slabs]
+        return np.concatenate([np.zeros(0, np.float32), *scores])
+
+    def surprise(self, sequences: Sequences, top_k: int = 5) -> EventScores:
+        """See `EventScores`; equal sessions are computed once."""
+        kinds = find_distinct(self._steps(sequences))
+        distinct = sequences.take(kinds.first)
+        found = event_scores(self.network, distinct, self._steps(distinct), unknown=self.unknown, top_k=top_k)
+        return found.take(kinds.inverse)
+
+    def reference_score(self, sequences: Sequences) -> np.ndarray:
+        """The same score from the Keras model, session by session: what tests compare with. float32, [n]."""
+        from offbeat.detectors.keras_model import reference_surprise
+
+        steps = self._steps(sequences)
+        surprises = reference_surprise(self.kind, self.settings, self.arrays, steps)
+        for at, surprise in enumerate(surprises):
+            targets = steps.tokens[steps.offsets[at] + 1 : steps.offsets[at + 1]]
+            if self.unknown is not None:
+                surprise[targets == 1] = -self.unknown
+        return np.array([surprise.max(initial=0) for surprise in surprises], np.float32)
+
+    def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """Weights, settings, gap classes."""
+        edges = {} if self.gap_edges is None else {"gap_edges": self.gap_edges}
+        return {"settings": asdict(self.settings), "unknown": self.unknown}, self.arrays | edges
+
+    def restore(self, values: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
+        """Weights, settings, gap classes."""
+        self.settings = RecurrentSettings(**values["settings"])
+        self.unknown = values["unknown"]
+        self.gap_edges = arrays.pop("gap_edges", None)
+        self._prepare(arrays)
+
+
+def _gap_edges(train: Sequences, classes: int) -> np.ndarray:
+    """Quantiles of the known training gaps, without repeats: what parts the classes; float32, seconds."""
+    known = np.zeros(0) if train.gaps is None else train.gaps[np.isfinite(train.gaps)]
+    if not len(known):
+        return np.zeros(0, np.float32)
+    inner = np.linspace(0, 1, classes + 1)[1:-1]
+    return np.unique(np.quantile(known, inner, method="lower").astype(np.float32))
+
+
+def _gap_classes(sequences: Sequences, edges: np.ndarray) -> np.ndarray:
+    """Class of the gap before each event: 0 where not known, else 1 to len(edges) + 1; int32, [n_events]."""
+    if sequences.gaps is None:
+        return np.zeros(len(sequences.ids), np.int32)
+    classes = 1 + np.searchsorted(edges, sequences.gaps, side="left")
+    return np.where(np.isfinite(sequences.gaps), classes, 0).astype(np.int32)
+
+
+class Lstm(Recurrent):
+    """Next-event LSTM."""
+
+    name = kind = "lstm"
+
+
+class Gru(Recurrent):
+    """Next-event GRU."""
+
+    name = kind = "gru"
