@@ -95,7 +95,8 @@ def try_detector(
     began = time.monotonic()
     detector = create(name)
     detector.fit(train, validation, vocabulary=vocabulary, seed=rules.seed)
-    threshold = float(calibrate(detector, validation, budget=rules.budget, seed=rules.seed).threshold)
+    calibration = calibrate(detector, validation, budget=rules.budget, seed=rules.seed, mixed=rules.mixed)
+    threshold = float(calibration.threshold)
     scores = detector.score(test)
     seconds = time.monotonic() - began
     log.info("%s: fitted, calibrated and scored in %.1f s", name, seconds)

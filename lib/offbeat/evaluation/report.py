@@ -48,6 +48,7 @@ class Rules:
         scale_normals: normal sessions that the false-positive rate is scaled to; None: not scaled.
         resamples: draws per interval.
         seed: of the draws, and of the detectors that are set beside.
+        mixed: whether the sessions that set the threshold may be faulty; see `training.calibration`.
         min_events, unknown_limit: what makes the verdicts short and unknown_event; see section `score` of a config.
     """
 
@@ -55,6 +56,7 @@ class Rules:
     scale_normals: float | None = None
     resamples: int = 1000
     seed: int = 0
+    mixed: bool = False
     min_events: int = 2
     unknown_limit: float = 0.5
 

@@ -25,7 +25,7 @@ from offbeat.tables.contract import EVALUATIONS, SESSION_SCORES, SESSIONS
 from offbeat.tables.lake import Lake
 from offbeat.training.artifact import Artifact, load_artifact
 from offbeat.training.registry import Registry
-from offbeat.training.run import load_training_data
+from offbeat.training.run import is_mixed, load_training_data
 from offbeat.training.sample import collect_sequences, sample_sessions
 from offbeat.training.split import TEST, SplitRule
 
@@ -137,6 +137,7 @@ def _judge(
     rules = Rules(
         budget=conf.score.alert_budget,
         scale_normals=conf.evaluate.scale_normals,
+        mixed=is_mixed(conf),
         min_events=conf.score.min_events,
         unknown_limit=conf.score.unknown_limit,
         resamples=conf.evaluate.resamples,

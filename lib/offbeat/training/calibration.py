@@ -13,8 +13,9 @@ from offbeat.detectors.base import Detector, Sequences
 from offbeat.errors import InputRefused
 
 QUANTILES = 1001
-EMPIRICAL, TAIL = "empirical", "tail"
+EMPIRICAL, TAIL, BULK = "empirical", "tail", "bulk"
 _ENOUGH_ABOVE = 20  # sessions above the threshold from which on counting them is exact enough
+_BULK = (0.5, 0.8)  # quantiles between which the scores of a mixed log are those of its normal sessions
 _TAIL = 0.1  # share of the sessions that the tail is fitted to
 _LEAST_IN_TAIL = 10
 _RESAMPLES = 1000
@@ -31,7 +32,7 @@ class Calibration:
         budget: share of normal sessions that may be flagged.
         threshold: a session that scores above it (strictly) is flagged.
         low, high: 95 % bootstrap interval of the threshold: had other normal sessions been held out.
-        method: `empirical` or `tail`; see `find_threshold`.
+        method: `empirical`, `tail` or `bulk`; see `find_threshold`.
         top_k: smallest k such that at most the budget of the sessions have an event of rank above k; None where the
             detector gives no ranks.
         n: held-out sessions.
@@ -63,32 +64,41 @@ class Calibration:
         return cls(**{**values, "quantiles": np.array(values["quantiles"], np.float32)})
 
 
-def calibrate(detector: Detector, validation: Sequences, *, budget: float, seed: int = 0) -> Calibration:
+def calibrate(
+    detector: Detector, validation: Sequences, *, budget: float, seed: int = 0, mixed: bool = False
+) -> Calibration:
     """Set the threshold of a fitted detector.
 
     Args:
         detector: fitted, on other sessions.
-        validation: held-out normal sessions.
+        validation: held-out sessions: normal ones, or a mixed log's.
         budget: share of normal sessions that may be flagged, between 0 and 1.
         seed: of the bootstrap.
+        mixed: whether faulty sessions may be among them, as in any log that nobody has declared normal.
 
     Raises:
         InputRefused: there are no held-out sessions.
     """
     ranks = _worst_ranks(detector, validation)
-    return calibrate_scores(detector.score(validation), budget=budget, seed=seed, ranks=ranks)
+    return calibrate_scores(detector.score(validation), budget=budget, seed=seed, ranks=ranks, mixed=mixed)
 
 
 def calibrate_scores(
-    scores: np.ndarray, *, budget: float, seed: int = 0, ranks: np.ndarray | None = None
+    scores: np.ndarray,
+    *,
+    budget: float,
+    seed: int = 0,
+    ranks: np.ndarray | None = None,
+    mixed: bool = False,
 ) -> Calibration:
-    """Set the threshold from the scores of held-out normal sessions.
+    """Set the threshold from the scores of held-out sessions.
 
     Args:
         scores: float32, [n], finite.
         budget: share of normal sessions that may be flagged, between 0 and 1.
         seed: of the bootstrap.
         ranks: [n]: the worst rank of each session's events; None where there are none.
+        mixed: whether faulty sessions may be among them.
 
     Raises:
         InputRefused: there are no scores.
@@ -97,8 +107,8 @@ def calibrate_scores(
         raise InputRefused(
             "validation: no held-out session to set the threshold with; widen the sample or the holdout"
         )
-    threshold, method = find_threshold(scores, budget)
-    low, high = _interval(scores, budget, seed)
+    threshold, method = find_threshold(scores, budget, mixed=mixed)
+    low, high = _interval(scores, budget, seed, mixed=mixed)
     return Calibration(
         budget=budget,
         threshold=float(np.float32(threshold)),  # scores are float32: what equals it must not lie above it
@@ -111,7 +121,7 @@ def calibrate_scores(
     )
 
 
-def find_threshold(scores: np.ndarray, budget: float) -> tuple[float, str]:
+def find_threshold(scores: np.ndarray, budget: float, *, mixed: bool = False) -> tuple[float, str]:
     """The threshold above which a share `budget` of normal sessions is expected, and how it was found.
 
     Where the budget allows 20 held-out sessions or more, it is the smallest score that at most that share of them
@@ -120,9 +130,18 @@ def find_threshold(scores: np.ndarray, budget: float) -> tuple[float, str]:
     -ln(probability), fall off about exponentially, so beyond a score u, exceeded by a share p, the threshold is
     u + m ln(p / budget), with m the mean excess over u. A tail of fewer than ten sessions falls back on counting.
 
+    In a mixed log the highest scores are those of its faults, and counting down from them would leave nearly all of
+    them unflagged. There the same law is fitted where normal sessions are, between the median and the 80th percentile
+    (`bulk`), and what it gives is taken where it is lower. Up to a fifth of the sessions may be faulty. Where normal
+    scores fall off more slowly than exponentially, more than the budget is flagged: declare such a log normal.
+
     References: Pickands 1975, Davison & Smith 1990 (peaks over threshold), with shape 0.
     """
     ordered = np.sort(np.asarray(scores, np.float64))
+    if mixed:
+        bulk = _bulk_threshold(ordered, budget)
+        counted, method = find_threshold(scores, budget)
+        return (bulk, BULK) if bulk < counted else (counted, method)
     n = len(ordered)
     counted = float(_upper(ordered, budget))
     if n * budget >= _ENOUGH_ABOVE or budget >= _TAIL:
@@ -135,17 +154,26 @@ def find_threshold(scores: np.ndarray, budget: float) -> tuple[float, str]:
     return float(start + (tail - start).mean() * reach), TAIL
 
 
+def _bulk_threshold(ordered: np.ndarray, budget: float) -> float:
+    """Where a share `budget` is left if all scores fell off as those in the bulk do; never below the bulk itself."""
+    low, high = (float(np.quantile(ordered, at)) for at in _BULK)
+    fall = (high - low) / math.log((1 - _BULK[0]) / (1 - _BULK[1]))
+    return max(high, low + fall * math.log((1 - _BULK[0]) / budget))
+
+
 def _upper(ordered: np.ndarray, share: float) -> Any:
     """The smallest of the sorted values that at most a share of them exceeds."""
     allowed = min(math.floor(share * len(ordered) + 1e-9), len(ordered) - 1)
     return ordered[len(ordered) - 1 - allowed]
 
 
-def _interval(scores: np.ndarray, budget: float, seed: int) -> tuple[float, float]:
+def _interval(scores: np.ndarray, budget: float, seed: int, *, mixed: bool) -> tuple[float, float]:
     """Bootstrap interval of the threshold: percentiles over draws of as many sessions, with replacement."""
     rng = np.random.default_rng(seed)
     resamples = max(100, min(_RESAMPLES, _DRAWS // len(scores)))
-    drawn = [find_threshold(rng.choice(scores, len(scores)), budget)[0] for _ in range(resamples)]
+    drawn = [
+        find_threshold(rng.choice(scores, len(scores)), budget, mixed=mixed)[0] for _ in range(resamples)
+    ]
     low, high = np.quantile(drawn, _INTERVAL)
     return float(low), float(high)
 

@@ -77,6 +77,17 @@ def load_training_data(lake: Lake, conf: Config, *, rule: SplitRule | None = Non
     )
 
 
+def is_mixed(conf: Config) -> bool:
+    """Whether sessions that set the threshold may be faulty: their source is not declared to be of normal ones.
+
+    A source for training is; else `label: 0` of the source says so.
+    """
+    learnt = [source for source in conf.source if source.role == "train"] or [
+        source for source in conf.source if source.role == "both"
+    ]
+    return not all(source.role == "train" or source.label == 0 for source in learnt)
+
+
 def event_counts(rows: pa.Table) -> dict[str, int]:
     """How often each event occurs."""
     counted = pc.value_counts(rows["events"].combine_chunks().flatten())
@@ -114,7 +125,13 @@ def run(lake: Lake, conf: Config, *, run_id: str) -> dict[str, Any]:
         time.monotonic() - began,
         len(data.validation),
     )
-    calibration = calibrate(detector, data.validation, budget=conf.score.alert_budget, seed=conf.model.seed)
+    calibration = calibrate(
+        detector,
+        data.validation,
+        budget=conf.score.alert_budget,
+        seed=conf.model.seed,
+        mixed=is_mixed(conf),
+    )
     registry = Registry(lake, conf.name, folder=conf.output.get("models"))
     version = save_artifact(
         registry.folder,
