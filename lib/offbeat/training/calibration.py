@@ -16,6 +16,7 @@ QUANTILES = 1001
 EMPIRICAL, TAIL, BULK = "empirical", "tail", "bulk"
 _ENOUGH_ABOVE = 20  # sessions above the threshold from which on counting them is exact enough
 _BULK = (0.5, 0.8)  # quantiles between which the scores of a mixed log are those of its normal sessions
+_ROUNDS = 5
 _TAIL = 0.1  # share of the sessions that the tail is fitted to
 _LEAST_IN_TAIL = 10
 _RESAMPLES = 1000
@@ -155,10 +156,17 @@ def find_threshold(scores: np.ndarray, budget: float, *, mixed: bool = False) ->
 
 
 def _bulk_threshold(ordered: np.ndarray, budget: float) -> float:
-    """Where a share `budget` is left if all scores fell off as those in the bulk do; never below the bulk itself."""
-    low, high = (float(np.quantile(ordered, at)) for at in _BULK)
-    fall = (high - low) / math.log((1 - _BULK[0]) / (1 - _BULK[1]))
-    return max(high, low + fall * math.log((1 - _BULK[0]) / budget))
+    """Where a share `budget` is left if all scores fell off as those in the bulk do; never below the bulk itself.
+
+    What lies above is then left out and the bulk is looked at again, a few times over: faults shift its quantiles.
+    """
+    threshold = math.inf
+    for _ in range(_ROUNDS):
+        kept = ordered[: np.searchsorted(ordered, threshold, side="right")]
+        low, high = (float(np.quantile(kept, at)) for at in _BULK)
+        fall = (high - low) / math.log((1 - _BULK[0]) / (1 - _BULK[1]))
+        threshold = max(high, low + fall * math.log((1 - _BULK[0]) / budget))
+    return threshold
 
 
 def _upper(ordered: np.ndarray, share: float) -> Any:
