@@ -38,7 +38,7 @@ def model(tmp_path_factory):
     train, validation = Sequences.from_lists(ids[:300]), Sequences.from_lists(ids[300:])
     detector = create("lstm")
     history = detector.fit(
-        train, validation, vocabulary=vocabulary, seed=0, settings={"units": 16, "layers": 1, "epochs": 30}
+        train, validation, vocabulary=vocabulary, seed=0, settings={"units": 16, "layers": 1, "epochs": 400}
     )
     folder = tmp_path_factory.mktemp("models")
     version = save_artifact(

@@ -55,7 +55,7 @@ def explain(
     if scores is None:
         kind = _KIND_OF_DETECTOR.get(detector.name, "counts")
         return [Explanation(kind, [], None, []) for _ in names]
-    repairs = repair(detector, sessions, scores, known_from=len(SPECIALS))
+    repairs = repair(detector, sessions, scores, known_from=len(SPECIALS), threshold=threshold)
     return [
         _explanation(fix, scores, at, names[at], vocabulary, threshold=threshold)
         for at, fix in enumerate(repairs)

@@ -1,8 +1,8 @@
 """What is wrong with a flagged session: the smallest change after which the model finds it normal.
 
 At the places that surprise the model most, single edits are tried (leave an event out, put an expected one in, move
-one, exchange one); the model scores every changed sequence, and the edit that leaves the least surprise names the
-kind of the fault, its place, and the normal sequence nearest to the session.
+one); the model scores every changed sequence. Of those that it finds normal, the likeliest names the kind of the fault,
+its place, and the normal sequence nearest to the session; where none is normal, the one that is left least strange.
 """
 
 from __future__ import annotations
@@ -48,7 +48,9 @@ class Repair:
     window: tuple[int, int] = field(default=(0, 0))
 
 
-def repair(detector: Detector, sessions: Sequences, scores: EventScores, *, known_from: int) -> list[Repair]:
+def repair(
+    detector: Detector, sessions: Sequences, scores: EventScores, *, known_from: int, threshold: float
+) -> list[Repair]:
     """The best single edit for each session.
 
     Args:
@@ -56,6 +58,7 @@ def repair(detector: Detector, sessions: Sequences, scores: EventScores, *, know
         sessions: the flagged ones.
         scores: its per-event scores for them, with top k.
         known_from: first vocabulary id of a real event.
+        threshold: score up to which a session is normal.
 
     Returns:
         One repair per session, in order; `edit` is None where no edit lowers the score.
@@ -63,7 +66,8 @@ def repair(detector: Detector, sessions: Sequences, scores: EventScores, *, know
     windows = [_window(sessions, scores, at) for at in range(len(sessions))]
     edits = [list(_edits(sessions, scores, at, windows[at], known_from)) for at in range(len(sessions))]
     after = _score_all(detector, sessions, edits, windows)
-    return [_best(edits[at], after[at], windows[at]) for at in range(len(sessions))]
+    means = _mean_surprise(detector, sessions, edits, windows, [scores <= threshold for scores in after])
+    return [_best(edits[at], after[at], means[at], windows[at]) for at in range(len(sessions))]
 
 
 def _window(sessions: Sequences, scores: EventScores, at: int) -> tuple[int, int]:
@@ -152,8 +156,30 @@ def _changed(sessions: Sequences, part: list[tuple[int, Edit]], windows: list[tu
     )
 
 
-def _best(edits: list[Edit], after: np.ndarray, window: tuple[int, int]) -> Repair:
+def _mean_surprise(
+    detector: Detector,
+    sessions: Sequences,
+    edits: list[list[Edit]],
+    windows: list[tuple[int, int]],
+    normal: list[np.ndarray],
+) -> list[np.ndarray]:
+    """Mean surprise per position of the changed sequences that are normal; infinite for the others."""
+    means = [np.full(len(group), np.inf) for group in edits]
+    places = [(at, int(n)) for at in range(len(edits)) for n in np.flatnonzero(normal[at])]
+    for begin in range(0, len(places), _CANDIDATES_A_CALL):
+        part = places[begin : begin + _CANDIDATES_A_CALL]
+        found = detector.surprise(_changed(sessions, [(at, edits[at][n]) for at, n in part], windows), 1)
+        if found is None:
+            break
+        lengths = np.diff(found.offsets)
+        totals = np.add.reduceat(np.append(found.surprise, 0.0), found.offsets[:-1])
+        for (at, n), total, length in zip(part, totals, lengths, strict=True):
+            means[at][n] = total / length if length else 0.0
+    return means
+
+
+def _best(edits: list[Edit], after: np.ndarray, means: np.ndarray, window: tuple[int, int]) -> Repair:
     if not edits:
         return Repair(None, float("inf"), window)
-    at = int(np.argmin(after))
+    at = int(np.argmin(means if np.isfinite(means).any() else after))
     return Repair(edits[at], float(after[at]), window)
