@@ -26,7 +26,10 @@ def read(spark):
         groups = sources.read(spark, source, files, salt="0", known=known)
         frames = [contract.apply(rows, source, newest=RUN_DATE) for rows in groups]
         rows = identity.add_event_id(functools.reduce(DataFrame.unionByName, frames), dedupe=dedupe)
-        return [row.asDict() for row in rows.withColumn("event_time", F.col("event_time").cast("string")).collect()]
+        return [
+            row.asDict()
+            for row in rows.withColumn("event_time", F.col("event_time").cast("string")).collect()
+        ]
 
     return read_source
 
@@ -35,12 +38,14 @@ def read(spark):
 def make_source(tmp_path):
     """A source of a file with this content, or of this path; its columns are u, t and e unless told otherwise."""
 
-    def make(content: bytes | str | None, format: str = "csv", name: str = "log", *, path=None, **more) -> Source:  # noqa: A002
+    def make(
+        content: bytes | str | None, kind: str = "csv", name: str = "log", *, path=None, **more
+    ) -> Source:
         path = Path(path or tmp_path / name)
         if content is not None:
             path.write_bytes(content if isinstance(content, bytes) else content.encode())
         columns = {"entity": "u", "time": "t", "event": "e"} | more.pop("columns", {})
-        return Source.model_validate({"format": format, "path": str(path), "columns": columns} | more)
+        return Source.model_validate({"format": kind, "path": str(path), "columns": columns} | more)
 
     return make
 

@@ -54,8 +54,28 @@ MIXED = {
     "[17/May/2015:10:05:03 +0200]": "2015-05-17 08:05:03",
 }
 NO_TIME = (
-    *("", " ", "-", "yesterday", "10:00:00", "2024", "2024-03", "2024-13-01", "2024-02-30", "2024-03-01T25:00:00Z"),
-    *("2024-03-01T10:00:00 Mars/Crater", "1e400", "99999999999999999999999999", "nan", "0x10", "٣", "now", "2024-03-01x"),
+    *(
+        "",
+        " ",
+        "-",
+        "yesterday",
+        "10:00:00",
+        "2024",
+        "2024-03",
+        "2024-13-01",
+        "2024-02-30",
+        "2024-03-01T25:00:00Z",
+    ),
+    *(
+        "2024-03-01T10:00:00 Mars/Crater",
+        "1e400",
+        "99999999999999999999999999",
+        "nan",
+        "0x10",
+        "٣",
+        "now",
+        "2024-03-01x",
+    ),
 )
 
 
@@ -91,7 +111,13 @@ def test_local_time_is_of_its_zone_with_summer_time(spark):
 
 
 def test_a_pattern_is_taken_at_its_word(spark):
-    got = parsed(spark, ["20171223-22:15:29:606", "2017-12-23"], StringType(), "string", time_format="yyyyMMdd-HH:mm:ss:SSS")
+    got = parsed(
+        spark,
+        ["20171223-22:15:29:606", "2017-12-23"],
+        StringType(),
+        "string",
+        time_format="yyyyMMdd-HH:mm:ss:SSS",
+    )
     assert got == ["2017-12-23 22:15:29.606", None]
     zoned = parsed(
         spark,
@@ -116,7 +142,17 @@ def test_columns_with_types(spark):
 
 
 def test_digits_beyond_the_microsecond_are_told(spark):
-    values = ["1709287200123456789", "1709287200123456700", "2024-03-01T10:00:00.123456780Z", "2024-03-01", "1709287200"]
+    values = [
+        "1709287200123456789",
+        "1709287200123456700",
+        "2024-03-01T10:00:00.123456780Z",
+        "2024-03-01",
+        "1709287200",
+    ]
     frame = spark.createDataFrame(list(enumerate(values)), "place int, value string").coalesce(1)
-    rest = frame.select("place", beyond_micros(F.col("value"), StringType()).alias("rest")).orderBy("place").collect()
+    rest = (
+        frame.select("place", beyond_micros(F.col("value"), StringType()).alias("rest"))
+        .orderBy("place")
+        .collect()
+    )
     assert [row["rest"] for row in rest] == ["789", "7", "78", "", ""]

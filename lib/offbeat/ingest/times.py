@@ -115,9 +115,9 @@ def _tidied(text: Column) -> Column:
 
 
 def _compact(text: Column, time_zone: str) -> Column:
-    digits = F.regexp_replace(text, r"\D", "")
+    digits = F.regexp_replace(F.regexp_replace(text, r"\D", ""), r"(?<=^\d{14})(?=\d)", ".")
     parsed = F.lit(None).cast("timestamp")
-    for pattern in ("yyyyMMdd", "yyyyMMddHHmmss", "yyyyMMddHHmmssSSS"):
+    for pattern in ("yyyyMMdd", "yyyyMMddHHmmss", "yyyyMMddHHmmss.SSS"):
         as_long = F.length(digits) == len(pattern)
         parsed = F.when(as_long, F.try_to_timestamp(digits, F.lit(pattern))).otherwise(parsed)
     return F.when(text.endswith("Z"), parsed).otherwise(_local(parsed, time_zone))
