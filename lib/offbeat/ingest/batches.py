@@ -16,7 +16,7 @@ from pyspark import StorageLevel
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from offbeat.ingest import contract, identity, ledger, limit, news, publish, sources
+from offbeat.ingest import columns, contract, identity, ledger, limit, news, publish, sources
 from offbeat.ingest.job import KINDS, Counts, Job
 from offbeat.ingest.ledger import Batch, Seen
 from offbeat.tables.contract import EVENTS, QUARANTINE
@@ -136,7 +136,7 @@ def _parsed(job: Job, batch: Batch, seen: Seen) -> tuple[DataFrame, Kinds]:
         name = sources.name_of(source)
         files = [one.file for one in batch.files if one.source == name]
         groups = sources.read(job.lake.spark, source, files, salt=str(place), known=known) if files else []
-        kinds[name] = contract.kinds_of(groups, source, before=seen.columns.get(name))
+        kinds[name] = columns.kinds_of(groups, source, before=seen.columns.get(name))
         applied = (contract.apply(rows, source, newest=job.newest, oldest=oldest) for rows in groups)
         frames += [frame.withColumn("source", F.lit(name)) for frame in applied]
     if not frames:

@@ -3,39 +3,23 @@
 from __future__ import annotations
 
 import datetime as dt
-import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import (
     ArrayType,
-    BinaryType,
-    DataType,
-    DecimalType,
-    IntegralType,
     MapType,
-    NumericType,
     StringType,
     StructType,
 )
 
 from offbeat.config import Columns, Source
-from offbeat.errors import InputRefused
-from offbeat.ingest.formats import sequences, xes
+from offbeat.ingest.columns import assert_columns, assert_types, columns_of, named_columns
 from offbeat.ingest.rows import Rows
-from offbeat.ingest.times import beyond_micros, is_time_type, parse_time
+from offbeat.ingest.times import beyond_micros, parse_time
 
 _TRUE, _FALSE = ("1", "1.0", "true"), ("0", "0.0", "false")
-_SHOWN_COLUMNS = 30
-_NESTED = (ArrayType, BinaryType, MapType, StructType)
-
-
-def columns_of(source: Source) -> Columns:
-    """Which columns of a source are what; a format that says so itself needs no words in the config."""
-    if source.format == "sequences":
-        return sequences.COLUMNS
-    return xes.columns(source.columns) if source.format == "xes" else source.columns
 
 
 def apply(
@@ -82,54 +66,6 @@ def apply(
         .alias("raw_line"),
         *keep,
     )
-
-
-def named_columns(columns: Columns) -> list[str]:
-    """Every column that the config names, once, in order."""
-    single = (columns.time, columns.event_id, columns.label, columns.position)
-    named = [
-        *columns.entity,
-        *columns.event,
-        *columns.covariates,
-        *(name for name in single if name is not None),
-    ]
-    return list(dict.fromkeys(named))
-
-
-def assert_columns(columns: Columns, present: Sequence[str], source: Source) -> None:
-    """Refuse a source that lacks a column.
-
-    Raises:
-        InputRefused: one is not there; the message names those that are, the nearest first.
-    """
-    for name in named_columns(columns):
-        if name not in present:
-            near = difflib.get_close_matches(name, present, n=1, cutoff=0.5)
-            hint = f"did you mean {near[0]}? " if near else ""
-            shown = ", ".join(present[:_SHOWN_COLUMNS]) + (" …" if len(present) > _SHOWN_COLUMNS else "")
-            raise InputRefused(
-                f"source {source.path}: no column {name}; {hint}columns there: {shown}; "
-                "name the right one under source.columns"
-            )
-
-
-def assert_types(columns: Columns, types: Mapping[str, DataType], source: Source) -> None:
-    """Refuse a column whose type can't be what the config says it is.
-
-    Raises:
-        InputRefused: a time that is a boolean, an entity that is a list, and the like.
-    """
-    wanted = dict.fromkeys(named_columns(columns), "text or a number")
-    if columns.time:
-        wanted[columns.time] = "a timestamp, a date, text or a number"
-    for name, what in wanted.items():
-        kind = types.get(name, StringType())
-        wrong = not is_time_type(kind) if name == columns.time else isinstance(kind, _NESTED)
-        if wrong:
-            raise InputRefused(
-                f"source {source.path}: column {name} is {kind.simpleString()}, expected {what}; "
-                "give the column its type again, or name another one under source.columns"
-            )
 
 
 def _values(rows: Rows, source: Source, columns: Columns) -> dict[str, Column]:
@@ -229,7 +165,7 @@ def _covariates(rows: Rows, columns: Columns, source: Source) -> Column:
     if rows.names is None:
         return _from_map(rows, columns, keep=keep)
     used = set(named_columns(columns)) - set(columns.covariates)
-    names = sorted(set(rows.names) - used if keep else columns.covariates)
+    names = sorted(set(rows.names) - used if keep else set(columns.covariates))
     if not names:
         return F.lit(None).cast("map<string,string>")
     pairs = F.map_from_arrays(F.array(*map(F.lit, names)), F.array(*(_as_text(rows, name) for name in names)))
@@ -239,13 +175,10 @@ def _covariates(rows: Rows, columns: Columns, source: Source) -> Column:
 def _from_map(rows: Rows, columns: Columns, *, keep: bool) -> Column:
     if keep:
         used = sorted(set(named_columns(columns)) - set(columns.covariates))
-        entries = F.array_sort(F.map_entries(F.col("fields")))
-        return F.map_from_entries(
-            F.filter(entries, lambda pair: ~pair["key"].isin(*used) & pair["value"].isNotNull())
-        )
+        return F.map_filter("fields", lambda name, value: ~name.isin(*used) & value.isNotNull())
     if not columns.covariates:
         return F.lit(None).cast("map<string,string>")
-    names = sorted(columns.covariates)
+    names = sorted(set(columns.covariates))
     pairs = F.map_from_arrays(F.array(*map(F.lit, names)), F.array(*map(rows.value, names)))
     return F.map_filter(pairs, lambda _, value: value.isNotNull())
 
@@ -255,34 +188,3 @@ def _as_text(rows: Rows, name: str) -> Column:
     if isinstance(kind, ArrayType | MapType | StructType):
         return F.to_json(rows.value(name))
     return _text(rows, name)
-
-
-def kinds_of(groups: Sequence[Rows], source: Source, *, before: Mapping[str, str] | None) -> dict[str, str]:
-    """What kind of values the columns that are taken have, where the format has types.
-
-    Args:
-        groups: rows of the source's files, alike within a group.
-        before: the kinds that the source's files had last.
-
-    Raises:
-        InputRefused: the kind of a column has changed, which would give other entities or times.
-    """
-    kinds = dict(before or {})
-    for rows in groups:
-        for name in named_columns(columns_of(source)):
-            if name not in rows.types:
-                continue
-            kind = _kind(rows.types[name])
-            if kinds.setdefault(name, kind) != kind:
-                raise InputRefused(
-                    f"source {source.path}: column {name} is {kind} ({rows.types[name].simpleString()}), and was "
-                    f"{kinds[name]} before; give it its type again, or take the new files as a source of their own"
-                )
-    return kinds
-
-
-def _kind(kind: DataType) -> str:
-    if isinstance(kind, NumericType):
-        whole = isinstance(kind, IntegralType) or (isinstance(kind, DecimalType) and kind.scale == 0)
-        return "whole number" if whole else "fraction"
-    return "text" if isinstance(kind, StringType) else kind.simpleString()

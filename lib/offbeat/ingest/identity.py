@@ -39,7 +39,7 @@ def _part(name: str) -> Column:
     if name == "event_time":
         text = F.concat(F.unix_micros(value).cast("string"), F.col("time_rest"))
     elif name == "covariates":
-        text = F.to_json(value)
+        text = F.to_json(F.array_sort(F.map_entries(value)))  # whatever order a map has
     else:
         text = value.cast("string")
     return F.coalesce(F.concat(F.length(text).cast("string"), F.lit(":"), text), F.lit("-"))

@@ -59,6 +59,7 @@ def choose(job: Job, found: Sequence[Planned], seen: Seen) -> list[Planned]:
         InputRefused: a file has grown whose rows can't be told from those that were taken before.
         UsageError: bounds are given, and known events can't be told from new ones.
     """
+    _assert_told_apart(job)
     if job.is_bounded:
         if job.conf.sessions.dedupe == "none":
             raise UsageError(
@@ -70,6 +71,15 @@ def choose(job: Job, found: Sequence[Planned], seen: Seen) -> list[Planned]:
         if one.file.path in seen.paths:
             _assert_may_grow(job, one)
     return new
+
+
+def _assert_told_apart(job: Job) -> None:
+    for source in job.conf.source:
+        if job.conf.sessions.dedupe == "none" and source.format in ("delta", "jdbc"):
+            raise UsageError(
+                f"source {sources.name_of(source)}: a table is read as a whole in every run, which dedupe: none would "
+                "take as new each time; use dedupe: id or exact"
+            )
 
 
 def _once(files: Sequence[Planned]) -> list[Planned]:

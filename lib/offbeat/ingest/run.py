@@ -63,6 +63,6 @@ def _clean_loss() -> Iterator[None]:
     except Exception as error:
         if "Concurrent" in type(error).__name__ or "DELTA_CONCURRENT" in str(error):
             raise OffbeatError(
-                "ingest: another ingest is writing to this lake and goes on; run this one again"
+                "ingest: another run is writing to this lake and goes on; run this one again"
             ) from None
         raise

@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 
 from offbeat.config import Source
 from offbeat.errors import InputRefused, UsageError
-from offbeat.ingest import contract
+from offbeat.ingest import columns
 from offbeat.ingest.files import SourceFile, list_files
 from offbeat.ingest.formats import database, delimited, json_lines, pattern, sequences, tabular, xes
 from offbeat.ingest.formats.opened import UNREADABLE
@@ -40,7 +40,7 @@ def find(spark: SparkSession, source: Source) -> list[SourceFile]:
     """List what a source holds now; files still without hashes, tables and queries with one.
 
     Raises:
-        InputRefused: nothing is there.
+        InputRefused: nothing is there, or several files where lines are counted.
     """
     if source.format == "kafka":
         raise InputRefused(
@@ -50,7 +50,13 @@ def find(spark: SparkSession, source: Source) -> list[SourceFile]:
         return [tabular.find_delta(spark, name_of(source))]
     if source.format == "jdbc":
         return [database.find(source)]
-    return list_files(spark, name_of(source))
+    files = list_files(spark, name_of(source))
+    if source.columns.order == "line" and len(files) > 1:
+        raise InputRefused(
+            f"source {name_of(source)}: order: line needs one file, found {len(files)}; "
+            "join them, or order by a column with order: position"
+        )
+    return files
 
 
 def read(
@@ -64,12 +70,9 @@ def read(
 
     Raises:
         InputRefused: a file isn't what its format says, or a column that the config names is in no row.
+        UsageError: the config's times or order can't be meant.
     """
-    if source.columns.order == "line" and len(files) > 1:
-        raise InputRefused(
-            f"source {name_of(source)}: order: line needs one file, found {len(files)}; "
-            "join them, or order by a column with order: position"
-        )
+    columns.assert_settings(spark, source)
     if source.format == "sequences":
         return sequences.read(spark, source, files, salt=salt, known=known)
     if source.format == "delta":
@@ -92,7 +95,7 @@ def read(
 
 def _assert_keys(rows: Rows, source: Source) -> None:
     """Refuse rows none of which has a column that the config names; a sample answers for almost every source."""
-    wanted = contract.named_columns(contract.columns_of(source))
+    wanted = columns.named_columns(columns.columns_of(source))
     whole = rows.frame.where("NOT malformed")
     present = _keys(whole.limit(_SAMPLE_ROWS))
     if not present or all(_is_there(name, present) for name in wanted):
@@ -103,7 +106,7 @@ def _assert_keys(rows: Rows, source: Source) -> None:
     ).first()
     later = [name for name in heads if found is not None and found[name]]
     there = [name for name in wanted if _is_there(name, present)]
-    contract.assert_columns(contract.columns_of(source), [*present, *there, *later], source)
+    columns.assert_columns(columns.columns_of(source), [*present, *there, *later], source)
 
 
 def _is_there(name: str, keys: Sequence[str]) -> bool:

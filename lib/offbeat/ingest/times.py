@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from pyspark.sql import Column
+from pyspark.sql import Column, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import (
     DataType,
@@ -27,6 +27,8 @@ from pyspark.sql.types import (
     TimestampNTZType,
     TimestampType,
 )
+
+from offbeat.errors import UsageError
 
 AUTO: Final = "auto"
 _DAY = r"\d{4}[-/]\d{1,2}[-/]\d{1,2}"
@@ -46,6 +48,30 @@ _LAST_MICROSECOND = 253_402_300_799_999_999  # of the year 9999, the last that P
 def is_time_type(kind: DataType) -> bool:
     """Whether a column of this type can be a time."""
     return isinstance(kind, StringType | NumericType | TimestampType | TimestampNTZType | DateType)
+
+
+def assert_format(spark: SparkSession, *, time_format: str, time_zone: str) -> None:
+    """Try a pattern and a zone out.
+
+    Raises:
+        UsageError: Java knows no such pattern or zone.
+    """
+    pattern = F.try_to_timestamp(F.lit("-"), F.lit("yyyy" if time_format == AUTO else time_format))
+    if not _can_run(spark, pattern):
+        raise UsageError(
+            f"config: source.time_format: {time_format} is no pattern of Java's DateTimeFormatter; write it like "
+            "yyyy-MM-dd HH:mm:ss, or auto"
+        )
+    if not _can_run(spark, F.to_utc_timestamp(F.current_timestamp(), time_zone)):
+        raise UsageError(f"config: source.time_zone: {time_zone} is no zone; write it like Europe/Berlin")
+
+
+def _can_run(spark: SparkSession, column: Column) -> bool:
+    try:
+        spark.range(1).select(column).collect()
+    except Exception:  # noqa: BLE001 - Spark wraps Java's complaint in one of several ways
+        return False
+    return True
 
 
 def parse_time(value: Column, kind: DataType, *, time_format: str, time_zone: str) -> Column:

@@ -10,7 +10,7 @@ import csv
 import io
 import itertools
 import zlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
@@ -112,10 +112,11 @@ def _names(source: Source, header: str) -> tuple[str, ...]:
     """Names of the fields: the header's, made distinct; `_c0`, `_c1` … where there is none."""
     titles = _titles(source, header)
     names: list[str] = []
+    taken: Counter[str] = Counter()  # Spark takes `Id` and `id` for one name
     for index, title in enumerate(titles):
         name = title.strip() if _has_header(source) and title.strip() else f"_c{index}"
-        taken = [other for other in names if other == name or other.startswith(f"{name}_")]
-        names.append(f"{name}_{len(taken) + 1}" if name in names else name)
+        taken[name.lower()] += 1
+        names.append(name if taken[name.lower()] == 1 else f"{name}_{taken[name.lower()]}")
     return tuple(names)
 
 

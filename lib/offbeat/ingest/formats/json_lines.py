@@ -21,6 +21,8 @@ def read(spark: SparkSession, source: Source, files: Sequence[SourceFile]) -> li
 
 
 def parse(lines: DataFrame) -> Rows:
-    """Parse rows of text (`raw`); a text that is not one whole object is malformed."""
+    """Parse rows of text (`raw`); a text that is not one whole object, or has a name twice, is malformed."""
     parsed = lines.withColumn("fields", F.from_json("raw", "map<string,string>"))
-    return Rows(parsed.withColumn("malformed", F.col("fields").isNull()), F.col("raw"), None)
+    names = F.map_keys("fields")
+    malformed = F.col("fields").isNull() | (F.size(F.array_distinct(names)) < F.size(names))
+    return Rows(parsed.withColumn("malformed", malformed), F.col("raw"), None)

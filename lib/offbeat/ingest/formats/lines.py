@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import accumulate
+from pathlib import Path
 
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -11,6 +12,8 @@ from pyspark.sql import functions as F
 from offbeat.ingest.files import SourceFile, escaped
 
 _BYTE_ORDER_MARK = "\ufeff"
+_PACKED = (".gz", ".lz4", ".snappy", ".zst", ".deflate")
+_WORTH_SPREADING_BYTES = 16 << 20
 
 
 def source_file() -> Column:

@@ -14,6 +14,7 @@ import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 
 from offbeat.ingest.files import SourceFile, escaped, is_local
+from offbeat.ingest.formats.lines import spread
 
 _UNPACK: dict[str, Any] = {".gz": gzip.open, ".bz2": bz2.open}
 BATCH_ROWS = 5000
@@ -71,7 +72,7 @@ def read_streams(
                         rows = []
         yield _as_batch(rows, schema)
 
-    return opened.mapInArrow(read, ddl)
+    return spread(opened.mapInArrow(read, ddl), files)
 
 
 def _walked(walk: Walk, path: str, content: pa.Buffer | None) -> Iterator[tuple[Any, ...]]:

@@ -43,7 +43,7 @@ def _read_alike(spark: SparkSession, source: Source, files: Sequence[SourceFile]
     line = ["_metadata.row_index"] if source.columns.order == "line" else []
     frame = table.select(
         source_file().alias("source_file"),
-        F.struct(*(F.col(f"`{name}`") for name in names)).alias("fields"),
+        F.struct(*(F.col(quoted(name)) for name in names)).alias("fields"),
         F.lit(False).alias("malformed"),
         *(F.col(one).alias("line") for one in line),
     )
