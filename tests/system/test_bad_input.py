@@ -50,7 +50,7 @@ def test_a_config_that_is_not_there(capsys):
 
 def test_a_wrong_key(project, capsys):
     status, _, err = project(capsys, "ingest", sesions={})
-    assert status == 2
+    assert status == 2, err
     assert "did you mean sessions?" in complaint(err)
 
 
@@ -73,7 +73,7 @@ def test_input_that_cannot_be_taken(project, capsys, content, change, said):
         "columns": {"entity": "who", "time": "when", "event": "what"},
     }
     status, _, err = project(capsys, "ingest", source=source | change)
-    assert status == 3
+    assert status == 3, err
     assert said in complaint(err)
 
 
@@ -81,7 +81,7 @@ def test_too_much_in_quarantine_publishes_nothing(project, capsys, spark):
     bad = LOG + "".join(f"u1,yesterday,e{i}\n" for i in range(100))
     (project.folder / "log.csv").write_text(bad, encoding="utf-8")
     status, _, err = project(capsys, "ingest")
-    assert status == 3
+    assert status == 3, err
     assert "quarantine" in complaint(err)
     events = project.folder / "lake" / "events"
     assert not events.exists() or spark.read.format("delta").load(str(events)).isEmpty()
@@ -90,13 +90,13 @@ def test_too_much_in_quarantine_publishes_nothing(project, capsys, spark):
 def test_a_lake_that_something_else_wrote(project, capsys, spark):
     spark.range(3).write.format("delta").save(str(project.folder / "lake" / "events"))
     status, _, err = project(capsys, "ingest")
-    assert status == 2
+    assert status == 2, err
     assert "was written by something else" in complaint(err)
 
 
 def test_a_step_before_its_turn(project, capsys):
     status, _, err = project(capsys, "score")
-    assert status == 2
+    assert status == 2, err
     assert "run sessionize first" in complaint(err)
 
 
