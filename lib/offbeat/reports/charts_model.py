@@ -45,7 +45,7 @@ def intervals(rows: Rows, *, label: str, title: str, series: str) -> Chart:
         "legend": coloured["color"]["legend"],
     }
     point = {"type": "point", "filled": True, "size": 80, "opacity": 1}
-    along: Spec = {"scale": {"zero": False}, "axis": {"tickCount": 6}}
+    along: Spec = {"scale": {"zero": False, "padding": 10}, "axis": {"tickCount": 6}}
     at = {**place, "x": axis("value", title, **along), "shape": shape, "tooltip": tips}
     layers: list[Spec] = [{"mark": point, "encoding": at}]
     if any(row.get("low") is not None for row in rows):

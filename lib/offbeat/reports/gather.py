@@ -108,18 +108,16 @@ def gather_cards(anomalies: DataFrame, *, model_version: str, limit: int = 10) -
         F.desc("score"), "session_id"
     )
     ranked = narrow.withColumn("nth", F.row_number().over(of_cause)).where(F.col("nth") <= limit)
-    chosen = ranked.orderBy("nth", F.desc("score"), "session_id").limit(limit).select("session_id", "nth")
-    # The wide columns come last, for the chosen alone.
-    wide = mine.join(F.broadcast(chosen), "session_id")
-    rows = wide.select(
+    chosen = [row[0] for row in ranked.orderBy("nth", F.desc("score"), "session_id").limit(limit).collect()]
+    # The wide columns are read for the chosen alone.
+    rows = mine.where(F.col("session_id").isin(chosen)).select(
         *(c for c in mine.columns if c not in ("start", "end", "times")),
         _micros("start"),
         _micros("end"),
         F.transform("times", F.unix_micros).alias("times"),
-        "nth",
-    ).collect()
-    rows.sort(key=lambda row: (row["nth"], -row["score"], row["session_id"]))
-    return tuple(_anomaly(row.asDict(recursive=True)) for row in rows)
+    )
+    cards = [_anomaly(row.asDict(recursive=True)) for row in rows.collect()] if chosen else []
+    return tuple(sorted(cards, key=lambda card: chosen.index(card.session_id)))
 
 
 def cause_columns() -> list[Column]:

@@ -1,0 +1,85 @@
+"""The step `report` on a lake with a model and without."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timezone
+from pathlib import Path
+
+import pytest
+
+from offbeat.config import Config
+from offbeat.errors import UsageError
+from offbeat.reports.run import run
+from offbeat.tables.contract import ANOMALIES, SESSION_SCORES
+from offbeat.tables.lake import Lake
+from offbeat.training.registry import Registry
+from tests.reports.test_gather import anomaly, scored
+
+pytestmark = pytest.mark.spark
+
+START = datetime(2026, 5, 1, tzinfo=timezone.utc)
+
+
+@pytest.fixture(scope="module")
+def conf(tmp_path_factory) -> Config:
+    folder = tmp_path_factory.mktemp("report")
+    source = {"format": "csv", "path": "x.csv", "columns": {"covariates": ["platform"]}}
+    return Config(name="small", lake=str(folder / "lake"), source=[source])
+
+
+@pytest.fixture(scope="module")
+def lake(spark, conf) -> Lake:
+    """A lake with two tables and a champion that is nothing but its history."""
+    lake = Lake(spark, conf.lake)
+    lake.ensure(SESSION_SCORES, ANOMALIES)
+    rows = [scored("a", 9.0, "anomalous"), scored("b", 0.5), scored("c", 0.7)]
+    lake.append(SESSION_SCORES, spark.createDataFrame(rows, SESSION_SCORES.schema))
+    lake.append(ANOMALIES, spark.createDataFrame([anomaly("a", 9.0)], ANOMALIES.schema))
+    registry = Registry(lake, conf.name)
+    model = registry.path("v1")
+    model.mkdir(parents=True)
+    (model / "manifest.json").write_text(json.dumps({"detector": "gru"}))
+    (model / "history.json").write_text(json.dumps({"loss": [2.0, 1.5], "val_loss": [2.1, 1.6]}))
+    registry.promote("v1", reason="test")
+    return lake
+
+
+@pytest.fixture(scope="module")
+def made(lake, conf) -> dict:
+    return run(lake, conf, run_id="report-1")
+
+
+def test_pages_lie_beside_the_tables_and_name_what_they_show(made, conf):
+    page, anomalies = Path(made["page"]), Path(made["anomalies_page"])
+    assert page == Path(conf.lake) / "pages" / "small" / "index.html"
+    html = page.read_text(encoding="utf-8")
+    for said in (
+        "<code>session_scores</code> version 1",
+        "../../session_scores",
+        "report-1",
+        "v1",
+        "anomalies.html",
+    ):
+        assert said in html
+    assert "The model (gru) gives each event" in html
+    assert 'id="training-loss"' in html
+    assert "No evaluation" in html
+    assert "<code>b</code> came where <code>x</code> was expected" in html
+    assert "By platform" in anomalies.read_text(encoding="utf-8")
+
+
+def test_same_lake_gives_the_same_pages(made, lake, conf):
+    before = [Path(path).read_bytes() for path in made.values()]
+    run(lake, conf, run_id="report-1")
+    assert [Path(path).read_bytes() for path in made.values()] == before
+
+
+def test_a_lake_without_scores_is_refused(spark, conf, tmp_path):
+    with pytest.raises(UsageError, match="nothing of small is scored yet"):
+        run(Lake(spark, str(tmp_path / "empty")), conf, run_id="report-1")
+
+
+def test_pages_go_where_the_config_says(made, lake, conf, tmp_path):
+    elsewhere = conf.model_copy(update={"output": {"pages": str(tmp_path / "out")}})
+    assert run(lake, elsewhere, run_id="report-1")["page"] == str(tmp_path / "out" / "index.html")
