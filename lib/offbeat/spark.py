@@ -79,7 +79,7 @@ def _start(app_name: str, *, verbose: bool) -> SparkSession:
     for key, value in settings.items():
         builder = builder.config(key, value)
     spark = builder.getOrCreate()
-    spark.sparkContext.setLogLevel("WARN" if verbose else "ERROR")
+    spark.sparkContext.setLogLevel("WARN" if verbose else "OFF")
     return spark
 
 

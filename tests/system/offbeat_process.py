@@ -12,14 +12,10 @@ ROOT = Path(__file__).parents[2]
 LIMIT_S = 280
 
 
-def offbeat(
-    *args: str, limit: str | None = None, env: dict[str, str] | None = None
-) -> subprocess.CompletedProcess[str]:
-    """One call of the command line; `limit` is a shell line before it, such as `ulimit -f 100`."""
+def offbeat(*args: str | Path) -> subprocess.CompletedProcess[str]:
+    """One call of the command line."""
     command = [sys.executable, "-m", "offbeat", *map(str, args)]
-    if limit:
-        command = ["bash", "-c", f'{limit}; exec "$@"', "bash", *command]
-    surroundings = os.environ | {"OFFBEAT_CORES": "2", "OFFBEAT_DRIVER_MEMORY": "2g"} | (env or {})
+    surroundings = os.environ | {"OFFBEAT_CORES": "2", "OFFBEAT_DRIVER_MEMORY": "2g"}
     return subprocess.run(
         command, capture_output=True, text=True, timeout=LIMIT_S, cwd=ROOT, env=surroundings, check=False
     )

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import subprocess
 
 import deltalake
 import duckdb
@@ -119,23 +120,37 @@ def test_a_damaged_model_is_refused(copy):
     assert "weights.npz was changed" in process.stderr
 
 
-def test_a_full_disk_is_told_and_leaves_nothing_half_written(tmp_path):
+@pytest.fixture
+def small_disk(tmp_path):
+    """A folder that holds half a megabyte; gives it, and a function that makes it larger."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=500k", "tmpfs", folder], check=False, capture_output=True
+    )
+    if mounted.returncode:
+        pytest.skip("a small disk needs the right to mount one")
+
+    def grow():
+        subprocess.run(["mount", "-o", "remount,size=100m", folder], check=True)
+
+    yield folder, grow
+    subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+def test_a_full_disk_is_told_and_leaves_nothing_half_written(tmp_path, small_disk):
+    disk, grow = small_disk
     log = tmp_path / "log.csv"
     rows = (f"u{i},2026-01-01T00:{i % 60:02}:{i % 59:02},event-{i * 7919 % 10007}\n" for i in range(60_000))
     log.write_text("who,when,what\n" + "".join(rows))
-    (tmp_path / "c.yaml").write_text(
-        json.dumps(
-            {
-                "name": "log",
-                "lake": str(tmp_path / "lake"),
-                "source": {"path": str(log), "columns": {"entity": "who", "time": "when", "event": "what"}},
-            }
-        )
-    )
-    full = offbeat("ingest", "--config", tmp_path / "c.yaml", limit="ulimit -f 500")
-    assert full.returncode == 1
-    assert "the disk is full" in full.stderr.splitlines()[-1]
-    events = tmp_path / "lake" / "events"
+    columns = {"entity": "who", "time": "when", "event": "what"}
+    conf = {"name": "log", "lake": str(disk / "lake"), "source": {"path": str(log), "columns": columns}}
+    (tmp_path / "c.yaml").write_text(json.dumps(conf))
+    full = offbeat("ingest", "--config", tmp_path / "c.yaml")
+    assert full.returncode == 1, full.stderr
+    assert full.stderr.splitlines()[-1].startswith("offbeat: the disk is full")
+    events = disk / "lake" / "events"
     assert not events.exists() or deltalake.DeltaTable(str(events)).to_pyarrow_table().num_rows == 0
+    grow()
     again = figures(offbeat("ingest", "--config", tmp_path / "c.yaml", "--json"))
     assert again["events"] == again["rows_in"] == 60_000
