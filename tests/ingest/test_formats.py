@@ -61,16 +61,16 @@ def test_csv_fields_with_line_breaks_quotes_and_foreign_bytes(read, make_source)
         b"caf\xc3\xaa,2024-03-01 10:00:00,x\n"
         b"short,2024-03-01 10:00:00\n"
         b"long,2024-03-01 10:00:00,x,y\n"
-        b'stray,2024-03-01 10:00:00,"x\n'
+        b'stray,"2024-03-01 10:00:00,x\n'
         b"last,2024-03-01 10:00:00,x\n"
     )
     rows = read(make_source(content))
-    found = [("café", "x"), ("cafè", "x"), ("cafê", "x"), ("last", "x"), ("two\nlines", 'say "hi", then go')]
+    found = [("cafè", "x"), ("café", "x"), ("cafê", "x"), ("last", "x"), ("two\nlines", 'say "hi", then go')]
     assert [(entity, event) for entity, _, event in events(rows)] == found
     assert refused(rows) == [
         ("long,2024-03-01 10:00:00,x,y", ["malformed_row"]),
         ("short,2024-03-01 10:00:00", ["malformed_row"]),
-        ('stray,2024-03-01 10:00:00,"x', ["malformed_row"]),
+        ('stray,"2024-03-01 10:00:00,x', ["malformed_row"]),
     ]
 
 
@@ -283,10 +283,19 @@ def test_delta(spark, read, make_source, tmp_path):
 
 def test_order_by_line_numbers_the_lines_of_one_file(read, make_source, tmp_path):
     columns = {"time": None, "order": "line"}
-    rows = read(make_source("u,e\nanna,a\nben,b\nanna,c\n", columns=columns))
-    assert sorted((row["position"], row["event"]) for row in rows) == [(0, "a"), (1, "b"), (2, "c")]
-    long = "u,e\n" + "".join(f"anna,{line}\n" for line in range(2_000_000))  # larger than a split of 4 MiB
+    content = b"u,e\nanna,a\nben,b\n\nanna,c\n"
+    plain, packed = (
+        read(make_source(content, columns=columns)),
+        read(make_source(gzip.compress(content), name="a.gz", columns=columns)),
+    )
+    for rows in (plain, packed):
+        assert sorted((row["position"], row["event"]) for row in rows) == [(1, "a"), (2, "b"), (4, "c")]
+    assert {row["event_id"] for row in plain} == {row["event_id"] for row in packed}
+    long = "e,u\n" + "".join(
+        f"{line},{'x' * 1000}\n" for line in range(1, 10_001)
+    )  # 10 MB: more than a split
     rows = read(make_source(long, columns=columns))
+    assert len(rows) == 10_000
     assert all(row["position"] == int(row["event"]) for row in rows)
     (tmp_path / "two").mkdir()
     for name in "ab":

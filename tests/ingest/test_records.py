@@ -10,7 +10,9 @@ from offbeat.ingest.formats.records import Dialect, split
 
 
 def records(content: bytes, *, dialect: Dialect | None = None, encoding: str | None = None) -> list[str]:
-    return list(split(io.BytesIO(content), dialect=dialect or Dialect(), encoding=encoding))
+    return [
+        record for _, record in split(io.BytesIO(content), dialect=dialect or Dialect(), encoding=encoding)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -56,3 +58,9 @@ def test_escaped_quotes():
 def test_a_line_of_ten_megabytes():
     long = b"x" * 10_000_000
     assert [len(record) for record in records(b'1,"' + long + b'\n",2\n3,4\n')] == [10_000_007, 3]
+
+
+def test_records_know_their_first_line():
+    content = b'a\n\n1,"two\nlines"\n1,"stray\nlast\n'
+    numbered = list(split(io.BytesIO(content), dialect=Dialect(), encoding=None))
+    assert numbered == [(0, "a"), (2, '1,"two\nlines"'), (4, '1,"stray'), (5, "last")]

@@ -5,12 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from offbeat.detectors.base import EventScores, Sequences, offsets_of, ragged_index
-from offbeat.detectors.forward import Network, log_sum_exp
+from offbeat.detectors.forward import IMPOSSIBLE, Network, log_sum_exp
 from offbeat.detectors.steps import Steps
 from offbeat.detectors.sweep import COLUMNS, Sweep, Tree, bounded, build_tree
 from offbeat.detectors.vocabulary import UNKNOWN
-
-IMPOSSIBLE = -1e9  # logit of what can't come: padding and <start>
 
 
 def event_scores(

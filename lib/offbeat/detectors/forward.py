@@ -16,9 +16,28 @@ from dataclasses import dataclass
 
 import numpy as np
 
+IMPOSSIBLE = -1e9  # logit of what can't come: padding and <start>
 MAX_ONE_HOT = 96  # tokens and gap classes up to which a one-hot row in the stack beats a look-up
 BLOCK = 384  # columns that go through the layers together: their gates stay in the cache
 _LOGITS = 1 << 22  # logits held at a time, elements
+
+
+_SMALL = 80.0  # exp of a logit within it neither overflows nor vanishes in float32
+
+
+@dataclass(frozen=True)
+class Product:
+    """One matrix product of a layer: gates [top, bottom) from rows [first, last) of the stack.
+
+    Attributes:
+        weights: float32, [bottom - top, last - first].
+    """
+
+    top: int
+    bottom: int
+    first: int
+    last: int
+    weights: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -26,15 +45,13 @@ class Layer:
     """One recurrent layer, ready for columns.
 
     Attributes:
-        first, last: rows of the stack that it reads: [what comes in, 1, its own state].
-        state: first row of its own state.
-        weights: float32, [4 * units, last - first].
+        state, last: rows of the stack that hold its own state.
+        products: what makes its gates, [4 * units] rows of them.
     """
 
-    first: int
-    last: int
     state: int
-    weights: np.ndarray
+    last: int
+    products: list[Product]
 
 
 class Network:
@@ -67,14 +84,17 @@ class Network:
             incoming = inputs if number == 0 else arrays[f"kernel_{number}"] * state_scale
             recurrent = arrays[f"recurrent_{number}"] * state_scale
             weights = _join(kind, incoming, arrays[f"bias_{number}"], recurrent)
-            if number == 0 and not self.one_hot:
-                self.table = np.ascontiguousarray(weights[:, : len(inputs)])
-                weights = weights[:, len(inputs) :]
+            looked_up = 0 if number or self.one_hot else len(inputs)
+            if looked_up:
+                self.table = np.ascontiguousarray(weights[:, :looked_up])
             state = self.n_hot + 1 + number * (self.units + 1)
-            first_row = 0 if number == 0 else state - 1 - self.units
-            self.layers.append(Layer(first_row, state + self.units, state, np.ascontiguousarray(weights)))
+            products = _products(kind, weights[:, looked_up:], state + self.units, self.units)
+            self.layers.append(Layer(state, state + self.units, products))
         self.out_weights = np.ascontiguousarray((arrays["out_kernel"] * state_scale).T)
         self.out_bias = arrays["out_bias"][:, None].copy()
+        possible = arrays["out_bias"] > IMPOSSIBLE / 2
+        largest = np.abs(arrays["out_kernel"]).sum(axis=0) + np.abs(arrays["out_bias"])
+        self.small_logits = float(largest[possible].max(initial=0) + np.log(len(possible))) < _SMALL
         self.block = max(16, min(BLOCK, _LOGITS // len(self.out_bias)))
         self._gates = np.empty((4 * self.units, self.block), np.float32)
         self._spare = np.empty((self.units, self.block), np.float32)
@@ -114,7 +134,9 @@ class Network:
         if hot is not None:
             stack[hot, columns] = 1
         for number, layer in enumerate(self.layers):
-            np.matmul(layer.weights, stack[layer.first : layer.last], out=gates)
+            for product in layer.products:
+                rows = stack[product.first : product.last]
+                np.matmul(product.weights, rows, out=gates[product.top : product.bottom])
             if number == 0 and hot is None:
                 gates += np.take(self.table, tokens, axis=1, mode="clip")
                 if gaps is not None:
@@ -156,8 +178,16 @@ class State:
         self.cells[:, target] = self.cells[:, source]
 
 
-def log_sum_exp(logits: np.ndarray) -> np.ndarray:
-    """The ln of the sum of exp over axis 0, float32, [columns]; `logits` is used up."""
+def log_sum_exp(logits: np.ndarray, *, small: bool = False) -> np.ndarray:
+    """The ln of the sum of exp over axis 0, float32, [columns]; `logits` is used up.
+
+    Args:
+        logits: [vocabulary, columns].
+        small: the possible ones lie between -80 and 80, so that exp needs no shift.
+    """
+    if small:
+        np.exp(logits, out=logits)
+        return np.asarray(np.log(logits.sum(axis=0)), np.float32)
     top = logits.max(axis=0)
     logits -= top
     np.exp(logits, out=logits)
@@ -186,6 +216,27 @@ def _join(kind: str, incoming: np.ndarray, bias: np.ndarray, recurrent: np.ndarr
         axis=1,
     )  # z, r, candidate from the input, candidate from the state (halved: r is)
     return np.asarray(joined.T, np.float32)
+
+
+def _products(kind: str, weights: np.ndarray, last: int, units: int) -> list[Product]:
+    """The products that make a layer's gates; `weights` read the rows of the stack up to `last`.
+
+    An LSTM needs one. Of a GRU's, the candidate's two halves each read a part of the rows, and the rest is left out.
+    """
+    n = weights.shape[1]
+    first = last - n
+    if kind == "lstm":
+        parts = [(0, 4 * units, 0, n)]
+    else:
+        parts = [
+            (0, 2 * units, 0, n),
+            (2 * units, 3 * units, 0, n - units),
+            (3 * units, 4 * units, n - units - 1, n),
+        ]
+    return [
+        Product(top, bottom, first + low, first + high, np.ascontiguousarray(weights[top:bottom, low:high]))
+        for top, bottom, low, high in parts
+    ]
 
 
 def _lstm(gates: np.ndarray, cells: np.ndarray, own: np.ndarray, spare: np.ndarray) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from offbeat.detectors.detail import IMPOSSIBLE
+from offbeat.detectors.forward import IMPOSSIBLE
 from offbeat.detectors.settings import RecurrentSettings
 from offbeat.detectors.steps import Steps
 

@@ -17,7 +17,8 @@ from offbeat.detectors.base import (
     offsets_of,
     ragged_index,
 )
-from offbeat.detectors.detail import IMPOSSIBLE, Detail
+from offbeat.detectors.detail import Detail
+from offbeat.detectors.forward import IMPOSSIBLE
 from offbeat.detectors.options import read_settings
 from offbeat.detectors.steps import Steps, to_steps
 from offbeat.detectors.vocabulary import PAD, START, Vocabulary

@@ -141,7 +141,7 @@ class _Largest(Sweep):
         """Of each column: the logit of what came and the ln of the sum of all."""
         columns = slice(low, low + len(targets))
         self.wanted[columns] = logits[targets, np.arange(len(targets))]
-        self.total[columns] = log_sum_exp(logits)
+        self.total[columns] = log_sum_exp(logits, small=self.network.small_logits)
 
     def level_done(self, level: int, rows: np.ndarray, targets: np.ndarray) -> None:
         """Raise the largest; sessions that part take over their parent's, and go their own way from the next token."""

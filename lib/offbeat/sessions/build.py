@@ -1,4 +1,7 @@
-"""Events to sessions as one DataFrame transformation: Spark orders the events, `cut` cuts them."""
+"""Events to sessions as one DataFrame transformation.
+
+Spark brings an entity's events together, its Python workers put them in `order` and `cut` them.
+"""
 
 from __future__ import annotations
 
@@ -10,15 +13,19 @@ from pyspark.sql import functions as F
 
 from offbeat.config import Sessions
 from offbeat.sessions.cut import Cutter
+from offbeat.sessions.order import TIE, in_order
 from offbeat.sessions.rules import Rules
 from offbeat.tables.contract import EVENTS, SESSIONS
 
+_PART_EVENTS = 500_000  # about 100 MB, which a worker orders without the disk
 _ID_DIGITS = 32  # 128 bits: no two of 10^15 sessions share an id by chance
 _NEEDED = ["entity", "role", "event_time", "event", "event_id", "label", "covariates"]
 _PIECES = ", ".join(f"`{c.name}` {c.type}" for c in SESSIONS.columns if c.name != "session_id")
 
 
-def build_sessions(events: DataFrame, sessions: Sessions, *, watermark_us: int | None) -> DataFrame:
+def build_sessions(
+    events: DataFrame, sessions: Sessions, *, watermark_us: int | None, n_events: int | None = None
+) -> DataFrame:
     """Make sessions of events; `cut` states the rules.
 
     Args:
@@ -26,14 +33,20 @@ def build_sessions(events: DataFrame, sessions: Sessions, *, watermark_us: int |
         sessions: the config's rules.
         watermark_us: the log's clock, microseconds since 1970 of the latest event of all (`clock_us`); a session that
             could still grow at that time is open.
+        n_events: about how many events there are, where that is known and they are many.
 
     Returns:
         Rows of the table sessions. Events of one entity that come from sources of different roles are in different
         sessions, and so are events with and without a time.
     """
     rules = Rules.of(sessions)
-    ordered = events.repartition("entity").sortWithinPartitions(*_order(rules)).select(*_NEEDED)
-    pieces = ordered.mapInArrow(_cutting(rules, watermark_us), _PIECES)
+    needed = events.select(*_NEEDED, *_ties(rules))
+    if n_events is None:
+        parted = needed.repartition("entity")
+    else:
+        default = int(events.sparkSession.conf.get("spark.sql.shuffle.partitions") or 1)
+        parted = needed.repartition(max(default, n_events // _PART_EVENTS + 1), "entity")
+    pieces = parted.mapInArrow(_cutting(rules, watermark_us), _PIECES)
     return pieces.withColumn("session_id", _session_id()).select(*SESSIONS.column_names)
 
 
@@ -43,16 +56,16 @@ def clock_us(events: DataFrame) -> int | None:
     return None if row is None else row["latest"]
 
 
-def _order(rules: Rules) -> list[Column]:
-    """By entity, role, time, `order_by`, then event_id; nulls come first, texts go by their UTF-8 bytes."""
-    order = [F.col("entity").asc(), F.col("role").asc(), F.col("event_time").asc_nulls_first()]
+def _ties(rules: Rules) -> list[Column]:
+    """What orders events of equal time before event_id does; nulls come first, texts go by their UTF-8 bytes."""
+    ties = []
     for name in rules.order_by:
         if name in EVENTS.column_names and name != "covariates":
-            order.append(F.col(name).asc_nulls_first())
+            ties.append(F.col(name))
         else:  # a covariate is a text; where it holds whole numbers, 10 comes after 9
             covariate = F.try_element_at("covariates", F.lit(name))
-            order += [covariate.try_cast("bigint").asc_nulls_first(), covariate.asc_nulls_first()]
-    return [*order, F.col("event_id").asc()]
+            ties += [covariate.try_cast("bigint"), covariate]
+    return [tie.alias(f"{TIE}{i}") for i, tie in enumerate(ties)]
 
 
 def _cutting(
@@ -60,7 +73,7 @@ def _cutting(
 ) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     def cut(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         cutter = Cutter(rules, watermark_us)
-        for batch in batches:
+        for batch in in_order(batches):
             done = cutter.push(batch)
             if done is not None:
                 yield done

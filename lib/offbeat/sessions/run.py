@@ -16,7 +16,7 @@ import logging
 from typing import NamedTuple
 from uuid import uuid4
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
 
 from offbeat.config import Config, Sessions
@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 
 _BASIS = "offbeat.sessions.basis"  # property of the table sessions
 _NO_BASIS = "none"
+_COUNTED_AS = {"new": "sessions_new", "changed": "sessions_changed", "gone": "sessions_deleted"}
 
 
 class Basis(NamedTuple):
@@ -99,10 +100,12 @@ def _load(lake: Lake, events: DataFrame, conf: Sessions, basis: Basis) -> dict[s
         lake.set_property(
             SESSIONS, _BASIS, _NO_BASIS
         )  # killed from here on, no old rules go on with new sessions
-    lake.overwrite(SESSIONS, build_sessions(events, conf, watermark_us=clock_us(events)))
+    n_events = events.count()
+    made_again = build_sessions(events, conf, watermark_us=clock_us(events), n_events=n_events)
+    lake.overwrite(SESSIONS, made_again)
     basis.write(lake)
     made = lake.read(SESSIONS).count()
-    return {"events": events.count(), "sessions_new": made, "sessions_changed": 0, "sessions_deleted": 0}
+    return {"events": n_events, "sessions_new": made, "sessions_changed": 0, "sessions_deleted": 0}
 
 
 class Sessionizer:
@@ -137,48 +140,51 @@ class Sessionizer:
             )
         new = new.persist()
         try:
-            taken = new.count()
-            if taken:
-                self._write(new, (f"sessionize-{query_id}", batch_id))
-            self.counts["events"] += taken
+            facts = new.agg(
+                F.count(F.lit(1)).alias("n"), F.max(F.unix_micros("event_time")).alias("us")
+            ).collect()[0]
+            if facts["n"]:
+                self._write(new, facts["us"], (f"sessionize-{query_id}", batch_id))
+            self.counts["events"] += facts["n"]
         finally:
             new.unpersist()
 
-    def _write(self, new: DataFrame, txn: tuple[str, int]) -> None:
+    def _write(self, new: DataFrame, latest_us: int | None, txn: tuple[str, int]) -> None:
         lake = self._lake
         events, sessions = lake.read(EVENTS), lake.read(SESSIONS)
-        clock = _later_clock_us(new, events)
+        clock = _clock_us(events, latest_us)
         with changes_of(new, events=events, sessions=sessions, conf=self._conf, watermark_us=clock) as found:
             changes = found.persist()
             try:
-                kinds = {row[KIND]: row["count"] for row in changes.groupBy(KIND).count().collect()}
+                kinds = changes.groupBy(KIND).agg(F.count(F.lit(1)).alias("n"), *_start_bounds()).collect()
                 if kinds:
                     rows = changes.withColumn("_gone", F.col(KIND) == "gone")
-                    lake.merge(SESSIONS, rows, txn=txn, delete="_gone", prune=_times_of(changes))
+                    lake.merge(SESSIONS, rows, txn=txn, delete="_gone", prune=_prune(kinds))
             finally:
                 changes.unpersist()
-        for count, kind in (
-            ("sessions_new", "new"),
-            ("sessions_changed", "changed"),
-            ("sessions_deleted", "gone"),
-        ):
-            self.counts[count] += kinds.get(kind, 0)
+        for row in kinds:
+            self.counts[_COUNTED_AS[row[KIND]]] += row["n"]
 
 
-def _later_clock_us(new: DataFrame, events: DataFrame) -> int | None:
-    """Time of the latest event of all; only files that may hold later ones than the new ones are read."""
-    latest_us = clock_us(new)
+def _clock_us(events: DataFrame, latest_us: int | None) -> int | None:
+    """Time of the latest event of all; only files that may hold later ones than the new events are read."""
     if latest_us is None:
         return clock_us(events)
     return clock_us(events.where(F.col("event_time") >= F.timestamp_micros(F.lit(latest_us))))
 
 
-def _times_of(changes: DataFrame) -> str:
-    """A condition that all rows meet that changes can match: a session_id says its start."""
+def _start_bounds() -> list[Column]:
     start = F.unix_micros("start")
-    bounds = changes.agg(F.min(start).alias("first"), F.max(start).alias("last")).collect()[0]
-    untimed = "t.`start` IS NULL"
-    if bounds["first"] is None:
-        return untimed
-    timed = f"t.`start` BETWEEN timestamp_micros({bounds['first']}) AND timestamp_micros({bounds['last']})"
-    return f"{timed} OR {untimed}"
+    untimed = F.bool_or(F.col("start").isNull())
+    return [F.min(start).alias("first_us"), F.max(start).alias("last_us"), untimed.alias("untimed")]
+
+
+def _prune(kinds: list[Row]) -> str:
+    """A condition that all rows meet that changes can match, since a session_id says its start."""
+    firsts = [row["first_us"] for row in kinds if row["first_us"] is not None]
+    lasts = [row["last_us"] for row in kinds if row["last_us"] is not None]
+    conditions = ["t.`start` IS NULL"] if any(row["untimed"] for row in kinds) else []
+    if firsts:
+        first, last = (f"timestamp_micros({at})" for at in (min(firsts), max(lasts)))
+        conditions.append(f"t.`start` BETWEEN {first} AND {last}")
+    return " OR ".join(conditions)

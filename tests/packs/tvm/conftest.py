@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from offbeat.packs.tvm.generate import write_log
@@ -35,14 +37,17 @@ def clean_log(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def as_sessions(spark):
+def as_sessions(spark, tmp_path_factory):
     """Turns rows of `sessions_of`, or tuples of SESSION_COLUMNS, into a Spark frame."""
 
     def convert(rows):
-        if isinstance(rows, pd.DataFrame):
-            rows = rows.assign(covariates=rows[COVARIATES].to_dict("records")).drop(columns=COVARIATES)
-            names = [column.split()[0] for column in SESSION_COLUMNS.split(", ")]
-            rows = list(rows[names].astype(object).itertuples(index=False, name=None))
-        return spark.createDataFrame(rows, SESSION_COLUMNS)
+        if not isinstance(rows, pd.DataFrame):
+            return spark.createDataFrame(rows, SESSION_COLUMNS)
+        pairs = [list(each.items()) for each in rows[COVARIATES].to_dict("records")]
+        table = pa.Table.from_pandas(rows.drop(columns=COVARIATES), preserve_index=False)
+        table = table.append_column("covariates", pa.array(pairs, pa.map_(pa.string(), pa.string())))
+        path = tmp_path_factory.mktemp("sessions") / "sessions.parquet"
+        pq.write_table(table, path, coerce_timestamps="us")
+        return spark.read.parquet(str(path))
 
     return convert

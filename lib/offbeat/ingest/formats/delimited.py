@@ -78,7 +78,7 @@ def _read_records(spark: SparkSession, source: Source, files: Sequence[SourceFil
 
     def walk(path: str, stream: BinaryIO) -> Iterator[tuple[str, str, int]]:
         found = records.split(stream, dialect=dialect, encoding=encoding)
-        return ((raw, path, line) for line, raw in enumerate(one for one in found if one != titles))
+        return ((raw, path, number) for number, raw in found if raw != titles)
 
     rows = read_streams(spark, files, walk, _ARROW, "raw string, source_file string, line bigint")
     return parse(rows, source, header)

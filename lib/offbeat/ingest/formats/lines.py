@@ -46,9 +46,24 @@ def read_lines(
         lines = _numbered(lines)
     raw = _text(F.col("value"), encoding)
     whole = F.when(raw.startswith(_BYTE_ORDER_MARK), F.substr(raw, F.lit(2))).otherwise(raw)
-    return lines.select(
-        whole.alias("raw"), source_file().alias("source_file"), *(["line"] if numbered else [])
-    )
+    columns: list[Column | str] = [
+        whole.alias("raw"),
+        source_file().alias("source_file"),
+        *(["line"] if numbered else []),
+    ]
+    return spread(lines.select(*columns), [file for file in files if Path(file.path).suffix in _PACKED])
+
+
+def spread(rows: DataFrame, unsplit: Sequence[SourceFile]) -> DataFrame:
+    """Share the rows of few large files, which Spark reads in a task each, among as many tasks as a shuffle has.
+
+    Args:
+        unsplit: the files that are read in a task each.
+    """
+    tasks = int(rows.sparkSession.conf.get("spark.sql.shuffle.partitions") or 1)
+    if len(unsplit) >= tasks or sum(file.size_bytes or 0 for file in unsplit) < _WORTH_SPREADING_BYTES:
+        return rows
+    return rows.repartition(tasks)
 
 
 def _text(value: Column, encoding: str | None) -> Column:

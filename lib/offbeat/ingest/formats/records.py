@@ -29,7 +29,7 @@ class Dialect:
         return re.compile(f"[{re.escape(self.quote + self.escape)}]")
 
 
-def split(stream: BinaryIO, *, dialect: Dialect, encoding: str | None) -> Iterator[str]:
+def split(stream: BinaryIO, *, dialect: Dialect, encoding: str | None) -> Iterator[tuple[int, str]]:
     r"""Give the records of a CSV file, line breaks inside quotes as \n, blank lines left out.
 
     A record of several lines is one only where its quotes close as they should; else its first line stands alone, and
@@ -37,18 +37,20 @@ def split(stream: BinaryIO, *, dialect: Dialect, encoding: str | None) -> Iterat
 
     Args:
         encoding: None reads UTF-8, and what is not UTF-8 as ISO 8859-1.
+
+    Yields:
+        The number of the record's first line, from 0, and the record.
     """
     text = io.TextIOWrapper(stream, encoding=encoding or "iso-8859-1", errors="replace", newline=None)
     ahead: deque[str] = deque()  # lines that were read while looking for the end of a record
-    while True:
-        line = ahead.popleft() if ahead else text.readline()
-        if not line:
-            return
-        line = line.rstrip("\n")
-        if dialect.quote in line:
-            line = _whole(line, ahead, text, dialect)
-        if line.strip():
-            yield (line if encoding else as_utf8(line)).removeprefix("\ufeff")
+    number = 0
+    while line := ahead.popleft() if ahead else text.readline():
+        record, lines = line.rstrip("\n"), 1
+        if dialect.quote in record:
+            record, lines = _whole(record, ahead, text, dialect)
+        if record.strip():
+            yield number, (record if encoding else as_utf8(record)).removeprefix("\ufeff")
+        number += lines
 
 
 def as_utf8(text: str) -> str:
@@ -59,25 +61,25 @@ def as_utf8(text: str) -> str:
         return text
 
 
-def _whole(line: str, ahead: deque[str], text: io.TextIOWrapper, dialect: Dialect) -> str:
-    """The record that begins with a line: that line alone, or with those after it that belong to it."""
+def _whole(line: str, ahead: deque[str], text: io.TextIOWrapper, dialect: Dialect) -> tuple[str, int]:
+    """The record that begins with a line, and how many lines it has: one, or those too that belong to it."""
     is_open = _scan(line, dialect, in_quotes=False)
     lines, size, place = [line], len(line), 0
     while is_open and place < _MOST_LINES and size < _MOST_CHARACTERS:
         if place == len(ahead):
             following = text.readline()
             if not following:
-                return line
+                return line, 1
             ahead.append(following)
         following = ahead[place].rstrip("\n")
         is_open = _scan(following, dialect, in_quotes=True)
         size, place = size + len(following), place + 1
         lines.append(following)
     if is_open is not False:
-        return line
+        return line, 1
     for _ in range(place):
         ahead.popleft()
-    return "\n".join(lines)
+    return "\n".join(lines), len(lines)
 
 
 def _scan(line: str, dialect: Dialect, *, in_quotes: bool) -> bool | None:
