@@ -37,7 +37,8 @@ def parts(frame, rule):
 def test_by_time_no_session_of_a_later_part_starts_before_one_of_an_earlier(spark):
     frame = sessions(spark, 1000)
     found = parts(frame, make_split(frame, Model()))
-    assert [found[part][0] for part in ("train", "validation", "test")] == [640, 160, 200]
+    for part, share in (("train", 640), ("validation", 160), ("test", 200)):
+        assert abs(found[part][0] - share) <= 2  # the cut falls on the edge of a thousandth of the time
     assert found["train"][2] < found["validation"][1]
     assert found["validation"][2] < found["test"][1]
 
