@@ -19,7 +19,7 @@ from offbeat.ingest.rows import Rows
 
 _SAMPLE_ROWS = 1000
 _UNREADABLE = re.compile(
-    rf"(?:{UNREADABLE}|FAILED_READ_FILE\S* \w+ error while reading file:?) (.+?)[.]?(?:\n|$| SQLSTATE)"
+    rf"(?:{UNREADABLE}|FAILED_READ_FILE\S* \w+ error while reading file:?) (.+?)[.]?\s*(?:\n|$|SQLSTATE)"
 )
 
 
