@@ -129,7 +129,8 @@ def find_threshold(scores: np.ndarray, budget: float, *, mixed: bool = False) ->
     exceeds (`empirical`). With fewer, that score is one of the few largest, and what the largest of a thousand normal
     sessions scores is mostly luck. Then the upper tenth of the scores sets it (`tail`): scores that are surprises,
     -ln(probability), fall off about exponentially, so beyond a score u, exceeded by a share p, the threshold is
-    u + m ln(p / budget), with m the mean excess over u. A tail of fewer than ten sessions falls back on counting.
+    u + m ln(p / budget), with m the mean excess over u, but never above the largest score: of what lies beyond, nothing
+    is known. A tail of fewer than ten sessions falls back on counting.
 
     In a mixed log the highest scores are those of its faults, and counting down from them would leave nearly all of
     them unflagged. There the same law is fitted where normal sessions are, between the median and the 80th percentile
@@ -152,7 +153,7 @@ def find_threshold(scores: np.ndarray, budget: float, *, mixed: bool = False) ->
     if len(tail) < _LEAST_IN_TAIL:
         return counted, EMPIRICAL
     reach = math.log(max(len(tail) / (n * budget), 1.0))
-    return float(start + (tail - start).mean() * reach), TAIL
+    return float(min(start + (tail - start).mean() * reach, ordered[-1])), TAIL
 
 
 def _bulk_threshold(ordered: np.ndarray, budget: float) -> float:
