@@ -49,7 +49,7 @@ def test_with_few_sessions_the_tail_decides_not_the_largest():
         shifts.append(find_threshold(np.append(scores, np.float32(14)), 0.001)[0] - threshold)
     assert abs(np.mean(errors)) < 0.4  # a little low: it never exceeds the largest
     assert np.std(errors) < 0.7  # the largest of a thousand has 1.28
-    assert np.mean(shifts) < 0.3
+    assert np.mean(shifts) < 0.8  # one odd session in a thousand
 
 
 def test_scores_that_are_nearly_all_alike_are_counted():
