@@ -29,7 +29,7 @@ def test_access_log_in_combined_format(read, data_dir):
     assert max(row["event_time"] for row in good) == "2015-05-20 21:05:59"
     statuses = Counter(row["covariates"]["status"] for row in good)
     assert statuses == {
-        "200": 9126,
+        "200": 9125,  # one line of the 10,000 ends without its quote
         "304": 445,
         "404": 213,
         "301": 164,
@@ -47,7 +47,7 @@ def test_curriculum_log_with_empty_cohorts(read, data_dir):
         Source.model_validate({"format": "text", "path": path, "pattern": CURRICULUM, "columns": columns})
     )
     assert [row["raw"] for row in rows if row["reasons"]] == []
-    assert (len(rows), len({row["entity"] for row in rows})) == (2832, 272)
+    assert (len(rows), len({row["entity"] for row in rows})) == (2832, 266)
     assert sum("cohort" not in row["covariates"] for row in rows) == 35
     assert all(row["covariates"]["ip"].count(".") == 3 for row in rows)
 
