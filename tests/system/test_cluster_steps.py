@@ -67,4 +67,6 @@ def test_a_mistake_comes_back_as_its_exit_status(cluster, offbeat_zip, tmp_path)
         py_files=offbeat_zip,
     )
     assert wrong.returncode == 2
-    assert "did you mean sessions?" in wrong.stdout + wrong.stderr  # spark-submit merges the two of a Python job
+    assert (
+        "did you mean sessions?" in wrong.stdout + wrong.stderr
+    )  # spark-submit merges the two of a Python job
