@@ -19,7 +19,7 @@ from offbeat.sessions.incremental import changes_of
 from offbeat.tables.contract import EVENTS, SESSIONS
 from tests.sessions.logs import Log, clock_of, event, to_rows
 
-pytestmark = pytest.mark.spark
+pytestmark = [pytest.mark.spark, pytest.mark.slow]
 
 US = 1e-6
 LOGS, STEPS = 60, 4
