@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pyarrow as pa
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -24,12 +25,13 @@ TYPES = {
 }
 YEAR_1_US, YEAR_9999_US = -62_135_596_800_000_000, 253_402_300_799_999_999
 EXTREMES = st.sampled_from([YEAR_1_US, YEAR_1_US + 9, YEAR_9999_US])
+TIMES = st.integers(0, 60) | st.integers(-20, 20) | st.integers(0, 9)
 VALUES = st.fixed_dictionaries(
     {
-        "entity": st.sampled_from(["a", "b"]),
-        "at_us": st.none() | st.integers(0, 60) | st.integers(-40, 20) | EXTREMES,
+        "entity": st.sampled_from("aaab"),
+        "at_us": st.one_of(TIMES, TIMES, TIMES, TIMES, st.none(), EXTREMES),
         "name": st.sampled_from(["play", "stop", "beat"]),
-        "role": st.sampled_from(["both", "both", "train"]),
+        "role": st.sampled_from(["both"] * 9 + ["train"]),
         "label": st.sampled_from([None, None, 0, 1]),
         "covariates": st.none() | st.dictionaries(st.sampled_from("qrp"), st.none() | st.sampled_from("xyz")),
     }
@@ -38,7 +40,7 @@ RULES = st.builds(
     Rules,
     gap_us=st.sampled_from([None, 0, 1, 10, 10]),
     ignore=st.sampled_from([(), (), ("beat",), ("beat", "stop")]),
-    max_events=st.sampled_from([None, None, 1, 2, 3, 50]),
+    max_events=st.sampled_from([None, None, 1, 2, 3, 7]),
     max_duration_us=st.sampled_from([None, None, 0, 5, 25]),
 )
 
@@ -52,12 +54,21 @@ def _value(value):
     return list(value.items()) if isinstance(value, dict) else value
 
 
-def cut(rows: list[dict], bounds: list[int], rules: Rules) -> list[dict]:
-    """Cut ordered rows that come in batches which end at the bounds."""
+def cut(rows: list[dict], bounds: list[int], rules: Rules) -> dict[str, dict]:
+    """Sessions, by first event, of ordered rows that come in batches which end at the bounds."""
     cutter = Cutter(rules, clock_of(rows))
     edges = [0, *sorted(bound for bound in bounds if bound < len(rows)), len(rows)]
     done = [cutter.push(to_batch(rows[first:last])) for first, last in pairwise(edges)]
-    return [row for batch in [*done, cutter.finish()] if batch is not None for row in to_rows(batch)]
+    found = [row for batch in [*done, cutter.finish()] if batch is not None for row in to_rows(batch)]
+    by_first = {row["event_ids"][0]: row for row in found}
+    assert len(by_first) == len(found)
+    return by_first
+
+
+def wanted(rows: list[dict], rules: Rules) -> dict[str, dict]:
+    """What the oracle says; the cut alone makes no session_id."""
+    found = sessions_of(rows, clock_of(rows), **oracle_rules(rules)).values()
+    return {row["event_ids"][0]: {k: v for k, v in row.items() if k != "session_id"} for row in found}
 
 
 def to_rows(batch: pa.RecordBatch) -> list[dict]:
@@ -76,20 +87,29 @@ def in_order(row: dict) -> tuple:
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.lists(VALUES, max_size=40), st.lists(st.integers(0, 40), max_size=6), RULES)
+@given(st.lists(VALUES, max_size=40), st.lists(st.integers(1, 20), max_size=6), RULES)
 def test_any_log_in_any_batches_equals_the_oracle(values, bounds, rules):
     rows = [
         event(f"{i:02}", value.pop("entity"), value.pop("at_us"), **value)
         for i, value in enumerate(map(dict, values))
     ]
-    want = sessions_of(rows, clock_of(rows), **oracle_rules(rules))
-    got = cut(sorted(rows, key=in_order), bounds, rules)
-    by_first = {row["event_ids"][0]: row for row in got}
-    assert len(by_first) == len(got)
-    assert by_first == {
-        row["event_ids"][0]: {name: value for name, value in row.items() if name != "session_id"}
-        for row in want.values()
-    }
+    assert cut(sorted(rows, key=in_order), bounds, rules) == wanted(rows, rules)
+
+
+TRICKY = [
+    event("0", "a", 0, "beat"), event("1", "a", 1), event("2", "a", 6, "beat"), event("3", "a", 11),
+    event("4", "a", 16), event("5", "a", 26, "beat"), event("6", "a", 27), event("7", "b", 20, "beat"),
+    event("8", "b", 21), event("9", "b", 22),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("max_events, max_duration_us", [(None, None), (2, None), (3, 10), (None, 5)])
+@pytest.mark.parametrize("gap_us", [10, None])
+def test_every_way_to_part_a_log_into_batches(gap_us, max_events, max_duration_us):
+    rules = Rules(gap_us, ignore=("beat",), max_events=max_events, max_duration_us=max_duration_us)
+    want, places = wanted(TRICKY, rules), range(1, len(TRICKY))
+    for chosen in range(2 ** len(places)):
+        assert cut(TRICKY, [place for i, place in enumerate(places) if chosen >> i & 1], rules) == want
 
 
 def test_covariates_come_by_name():
@@ -97,7 +117,7 @@ def test_covariates_come_by_name():
         event("1", "a", 1, covariates={"z": "1", "b": None}),
         event("2", "a", 2, covariates={"b": "2", "a": "3"}),
     ]
-    assert list(cut(rows, [], Rules(gap_us=10))[0]["covariates"].items()) == [
+    assert list(cut(rows, [], Rules(gap_us=10))["1"]["covariates"].items()) == [
         ("a", "3"),
         ("b", "2"),
         ("z", "1"),
