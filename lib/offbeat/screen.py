@@ -7,6 +7,7 @@ from typing import Any
 from offbeat.config import Config
 from offbeat.evaluation.report import HONEST, ORACLE
 from offbeat.logs import one_line
+from offbeat.packs import story_of
 from offbeat.tables import Lake
 from offbeat.tables.contract import ANOMALIES, EVALUATIONS, MINUTES_VIEWED
 
@@ -68,12 +69,15 @@ def show_summary(verb: str, lake: Lake, conf: Config, summary: dict[str, Any]) -
         return
     _show_counts(summary)
     version = summary["score"]["model_version"]
-    _show_anomalies(lake, version)
-    _show_figures(lake, version)
-    if "evaluate" in summary:
+    if lake.exists(ANOMALIES):
+        _show_anomalies(lake, version)
+        _show_figures(lake, version)
+    if "earns_its_cost" in summary.get("evaluate", {}):
         print(f"\n{summary['evaluate']['earns_its_cost']}")
     if conf.pack == "tvm":
         _show_minutes(lake)
+    for line in story_of(lake, conf):
+        print(line)
     print(f"\nTables: {lake.location}/<table>   Model: {version}")
     print(f"Page:   {summary['report']['page']}")
 

@@ -52,13 +52,16 @@ class Context:
 
 def _recorded(step: str, work: Callable[[Context, str], Summary]) -> Callable[[Context], Summary]:
     def run_step(context: Context) -> Summary:
-        return recorded(
-            context.lake,
-            context.conf,
-            step,
-            lambda run_id: work(context, run_id),
-            run_date=context.run_date,
-        )
+        from offbeat.packs import own_step
+
+        own = own_step(context.conf, step)
+
+        def do(run_id: str) -> Summary:
+            if own is None:
+                return work(context, run_id)
+            return own(context.lake, context.conf, run_id=run_id, run_date=context.run_date)
+
+        return recorded(context.lake, context.conf, step, do, run_date=context.run_date)
 
     run_step.__doc__ = work.__doc__
     return run_step
@@ -137,7 +140,7 @@ def run(context: Context) -> Summary:
     """All steps in order: from files to anomalies, the figures, and the page."""
     conf = context.conf
     summary: Summary = {}
-    if conf.generate.path is not None:
+    if _is_generated(conf):
         summary["generate"] = generate(context)
     summary["ingest"] = ingest(context)
     summary["sessionize"] = sessionize(context)
@@ -176,7 +179,23 @@ def _champion(context: Context) -> str | None:
 
 
 def _can_evaluate(context: Context) -> bool:
-    """Whether anything says which sessions are faulty: labels of the source, or a generator's truth."""
+    """Whether anything says which sessions are faulty: labels of the source, a generator's truth, or the pack."""
+    from offbeat.packs import own_step
+
     conf = context.conf
+    if own_step(conf, "evaluate") is not None:
+        return True
     labelled = any(source.columns.label or source.label is not None for source in conf.source)
     return labelled or (conf.generate.path is not None and conf.generate.plant)
+
+
+def _is_generated(conf: Config) -> bool:
+    """Whether a source reads the log that the config makes; a config pointed at other data makes none."""
+    path = conf.generate.path
+    if path is None:
+        return False
+    folder = path.rstrip("/")
+    return any(
+        source.path is None or source.path == folder or source.path.startswith(f"{folder}/")
+        for source in conf.source
+    )
