@@ -19,14 +19,18 @@ TENSORFLOW = [
     "tensorflow>=2.18; sys_platform != 'linux'",
     "keras>=3.8",
 ]
+TABULAR = [
+    "scikit-learn>=1.5",
+    "threadpoolctl>=3",
+]  # fits the classical models; scoring with them needs NumPy alone
 PAGES = ["Jinja2>=3.1", "vl-convert-python>=1.6"]
 BROWSER = ["axe-playwright-python>=0.1.4", "playwright>=1.50"]  # drives a Chromium that the machine has
 READERS = ["deltalake>=1.0", "duckdb>=1.2", "polars>=1.20"]  # of Delta tables, without Spark
 
 EXTRAS = {
-    "cluster": TENSORFLOW,
-    "local": [*SPARK, *TENSORFLOW],
-    "train": TENSORFLOW,
+    "cluster": [*TENSORFLOW, *TABULAR],
+    "local": [*SPARK, *TENSORFLOW, *TABULAR],
+    "train": [*TENSORFLOW, *TABULAR],
     "reports": PAGES,
     "serve": PAGES,
     "bench": READERS,
