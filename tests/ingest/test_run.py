@@ -284,5 +284,10 @@ def test_preview_writes_nothing(spark, folder, make_source, make_config):
 
 
 def test_nothing_of_a_batch_is_left_in_memory(spark, make_source, make_config, ingest):
+    def kept():  # Delta keeps the newest state of tables in memory, also of other tests, and lets it go when it likes
+        named = {key: rdd.name() for key, rdd in spark.sparkContext._jsc.getPersistentRDDs().items()}
+        return {key for key, name in named.items() if not str(name).startswith("Delta Table State")}
+
+    before = kept()
     ingest(make_config(make_source(HEAD + lines(("anna", 1, "play")))))
-    assert spark.sparkContext._jsc.getPersistentRDDs().isEmpty()
+    assert kept() <= before
