@@ -223,6 +223,11 @@ TRUTH = Table(
         Col("fault_kind", "string", "swap, drop, repeat, insert or delay; null = none"),
         Col("fault_event_id", "string", "the event out of place; for a drop the next that is left"),
         Col("fault_position", "int", "0-based place of that event as logged"),
+        Col(
+            "fault_event_ids",
+            "array<string>",
+            "the events that may rightly be pointed at; see packs/tvm/faults.py",
+        ),
         Col("minutes_true", "double", "minutes really viewed", null=False),
     ),
     key=("session_key",),

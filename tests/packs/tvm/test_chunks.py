@@ -77,6 +77,10 @@ def test_truth_says_where_the_fault_is(log):
     for row in faulty.itertuples():
         logged = sorted(row.event_ids, key=lambda event_id: times[event_id])
         assert logged[int(row.fault_position)] == row.fault_event_id
+        assert row.fault_event_id in row.fault_event_ids
+        assert set(row.fault_event_ids) <= set(logged)
+        assert len(row.fault_event_ids) == 2 or row.fault_kind != "swap"
+    assert truth.loc[truth["fault_kind"].isna(), "fault_event_ids"].isna().all()
 
 
 def test_truth_keeps_the_true_order_and_times(log):
@@ -127,6 +131,28 @@ def test_network_noise_is_no_fault():
     arrived = chunk.events["event_time"].to_pandas()
     assert not arrived.is_monotonic_increasing
     assert (arrived.cummax() - arrived).max() < pd.Timedelta(minutes=1)
+
+
+def test_a_lost_ambient_event_is_no_fault():
+    kept, lost = (
+        generate_chunk(Layout.of(30_000, 0, Settings(days=3, plant=False, lost=share)), 0).truth.to_pandas()
+        for share in (0.0, 0.5)
+    )
+    assert (kept["minutes_true"] == lost["minutes_true"]).all()
+    n_kept, n_lost = (int(truth["event_ids"].map(len).sum()) for truth in (kept, lost))
+    ambient = n_kept - n_lost
+    assert 0.04 < ambient / n_kept < 0.12  # half of the ambient ones, and none of the others
+
+
+def test_a_release_brings_its_version_and_its_habits():
+    layout = Layout.of(60_000, 1, Settings(days=6, release_day=2, plant=False))
+    days = [generate_chunk(layout, chunk).truth.to_pandas() for chunk in range(layout.chunks)]
+    share = [(day["app_version"] == "6.2").mean() for day in days]
+    assert share[0] == share[1] == 0
+    assert 0 < share[3] < share[5]
+    assert share[5] > 0.4
+    never = Layout.of(20_000, 1, Settings(days=2, release_day=14))
+    assert "6.2" not in set(generate_chunk(never, 1).truth["app_version"].to_pylist())
 
 
 def test_ids_are_sixteen_hex_digits():

@@ -8,7 +8,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from offbeat.packs.tvm.faults import Session, plan
-from offbeat.packs.tvm.machine import MACHINE, codes_of, first_break, is_curable, is_meaningful, looks_legal
+from offbeat.packs.tvm.machine import MACHINE, codes_of, first_break, is_meaningful, looks_legal
+from offbeat.packs.tvm.mending import LEAVE_OUT, MOVE, PUT_IN, ways_to_mend
 from offbeat.packs.tvm.settings import FAULT_KINDS
 from tests.packs.tvm.test_simulate import parts, sessions
 
@@ -29,6 +30,10 @@ def session_of(seed: int) -> Session:
     _, viewings, _ = sessions(seed, 1, 0.3)
     part = parts(viewings)[0]
     return Session(viewings.code[part].tolist(), (viewings.at_s[part] * 1e6).astype(int).tolist())
+
+
+def moved(kind: str) -> bool:
+    return kind in {"swap", "delay"}
 
 
 def applied(session, fault) -> tuple[list[int], list[int]]:
@@ -64,8 +69,8 @@ def test_fault_breaks_the_rules_where_it_says(kind, seed, hidden):
         assert broken in {fault.blamed, len(codes)}
     else:
         assert broken == fault.blamed
-    if kind in {"repeat", "insert"}:
-        assert not is_curable(codes, fault.blamed)
+    ways = ways_to_mend(codes)
+    assert ways - {LEAVE_OUT} == {PUT_IN} if kind == "drop" else ways == {MOVE if moved(kind) else LEAVE_OUT}
 
 
 @settings(max_examples=60, deadline=None)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from offbeat.packs.tvm.machine import EVENTS, MACHINE, codes_of, first_break, is_curable, looks_legal
+from offbeat.packs.tvm.machine import EVENTS, MACHINE, codes_of, first_break, looks_legal
+from offbeat.packs.tvm.mending import LEAVE_OUT, MOVE, PUT_IN, ways_to_mend
 from offbeat.packs.tvm.rules import AMBIENT, BEATS, RULES
 
 OPEN = "app_launch session_start content_load_clip content_play"
@@ -139,10 +140,25 @@ def test_unknown_event_has_no_code():
         codes_of(["app_launch", "teleport"])
 
 
-def test_curable_is_what_one_lost_event_explains():
-    assert is_curable(codes(OPEN, "pause heartbeat content_stop session_end app_close"), 5)  # a lost resume
-    assert not is_curable(codes(OPEN, "heartbeat heartbeat content_quartile_25", STOP), 5)
-    assert not is_curable(codes("heartbeat", OPEN, STOP), 4)  # broken before
+@pytest.mark.parametrize(
+    "session, ways",
+    [
+        (codes(OPEN, QUARTERS, CLOSE), set()),  # legal
+        (codes(OPEN, "pause", QUARTERS, CLOSE), {PUT_IN, LEAVE_OUT}),  # no resume, or a pause too many
+        (codes(OPEN, "pause volume_change", QUARTERS, CLOSE), {PUT_IN, LEAVE_OUT}),
+        (codes(OPEN, "pause heartbeat", STOP), {PUT_IN, LEAVE_OUT, MOVE}),  # or paused after the beat
+        (codes(OPEN, "heartbeat", QUARTERS, CLOSE), {LEAVE_OUT}),
+        (codes(OPEN, "content_quartile_25", STOP), {PUT_IN, LEAVE_OUT}),
+        (codes(OPEN, "heartbeat content_quartile_25 heartbeat pause", "session_end app_close"), {PUT_IN}),
+        (codes(OPEN, "content_quartile_25 heartbeat content_quartile_50", STOP), {PUT_IN}),
+        (codes(OPEN, "content_quartile_25 heartbeat heartbeat content_quartile_50", STOP), {MOVE}),
+        (codes("app_launch content_load_clip session_start content_play", STOP), {MOVE}),
+        (codes(OPEN, "content_stop app_close session_end"), {MOVE}),
+        (codes(OPEN, "resume", "content_quartile_50", STOP), set()),  # two faults
+    ],
+)
+def test_the_ways_to_mend_a_session(session, ways):
+    assert ways_to_mend(session) == ways
 
 
 def test_neighbours_alone_do_not_betray_a_long_range_fault():

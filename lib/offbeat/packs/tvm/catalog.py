@@ -23,9 +23,9 @@ class Partner:
 PLATFORMS = {"web": 0.28, "ios": 0.18, "android": 0.20, "roku": 0.14, "tv": 0.20}
 """Share of devices by platform."""
 
-VERSIONS = ("5.8", "6.0", "6.1")
-VERSION_SHARES = (0.2, 0.5, 0.3)
-"""App versions from old to new, with the share of devices on each at the first day."""
+VERSIONS = ("5.8", "6.0", "6.1", "6.2")
+VERSION_SHARES = (0.2, 0.5, 0.3, 0.0)
+"""App versions from old to new, with the share of devices on each at the first day; the last is yet to come."""
 
 PARTNERS = (
     Partner("northlight", 0.27, "heavy"),

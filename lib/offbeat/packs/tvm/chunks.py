@@ -18,7 +18,7 @@ from offbeat.packs.tvm.faults import Fault, Session, plan
 from offbeat.packs.tvm.machine import EVENTS
 from offbeat.packs.tvm.names import hex_strings, mixed
 from offbeat.packs.tvm.settings import FAULT_KINDS
-from offbeat.packs.tvm.simulate import Viewings, add_ambient, simulate
+from offbeat.packs.tvm.simulate import Viewings, add_ambient, lose_ambient, simulate
 from offbeat.packs.tvm.viewers import Layout, Viewers, starts_of, viewers_of
 
 TIME = pa.timestamp("us", tz="UTC")
@@ -48,6 +48,7 @@ TRUTH_SCHEMA = pa.schema(
         ("fault_kind", pa.string()),
         ("fault_event_id", pa.string()),
         ("fault_position", pa.int32()),
+        ("fault_event_ids", pa.list_(pa.string())),
         ("minutes_true", pa.float64()),
     ]
 )
@@ -132,7 +133,8 @@ def _play(layout: Layout, chunk: int) -> tuple[Viewers, Viewings, np.ndarray]:
         viewed_s=viewings.viewed_s[kept],
         length_s=viewings.length_s[kept],
     )
-    return viewers, add_ambient(viewings, viewers.platform, layout.settings.ambient, rng), start_s[kept]
+    viewings = add_ambient(viewings, viewers.platform, layout.settings.ambient, rng)
+    return viewers, lose_ambient(viewings, layout.settings.lost, rng), start_s[kept]
 
 
 def _times(
@@ -237,6 +239,7 @@ def _truth_table(
     by_time = np.lexsort((logged.time, logged.session))
     positions = [faults[s][1].blamed if s in faults else None for s in range(len(begins))]
     blamed = [None if p is None else by_time[offsets[s] + p] for s, p in enumerate(positions)]
+    touched = {s: [by_time[offsets[s] + p] for p in fault.touched] for s, (_, fault) in faults.items()}
     return {
         "session_key": hex_strings(_ids(layout, chunk, len(begins), _SESSIONS_OF_CHUNK)),
         "event_ids": pa.ListArray.from_arrays(pa.array(offsets.astype(np.int32)), event_id),
@@ -247,7 +250,18 @@ def _truth_table(
         ),
         "fault_event_id": event_id.take(pa.array(blamed, pa.int64())),
         "fault_position": pa.array(positions, pa.int32()),
+        "fault_event_ids": _taken(event_id, [touched.get(s) for s in range(len(begins))]),
     }
+
+
+def _taken(values: pa.Array, places: list[list[int] | None]) -> pa.Array:
+    """Lists of the values at these places; null where there are none."""
+    rows = pa.array(places, pa.list_(pa.int64()))
+    offsets = pa.array(
+        np.append(0, np.cumsum([0 if each is None else len(each) for each in places])), pa.int32()
+    )
+    mask = pa.array([each is None for each in places], pa.bool_())
+    return pa.ListArray.from_arrays(offsets, values.take(rows.flatten()), mask=mask)
 
 
 def _deliver(layout: Layout, chunk: int, viewers: Viewers, rows: Rows) -> tuple[pa.Array, pa.Array]:
@@ -258,6 +272,6 @@ def _deliver(layout: Layout, chunk: int, viewers: Viewers, rows: Rows) -> tuple[
     twice = np.flatnonzero(rng.random(len(rows.time)) < settings.duplicates)
     row = np.concatenate([np.arange(len(rows.time)), twice])
     late = offline[rows.session[row]] | (rng.random(len(row)) < settings.late)
-    arrival = rows.time[row] + (rng.exponential(2.0, len(row)) * 1e6).astype(np.int64)
+    arrival = rows.time[row] + (rng.exponential(settings.delay_s, len(row)) * 1e6).astype(np.int64)
     order = np.argsort(arrival, kind="stable")
     return pa.array(row[order][~late[order]]), pa.array(row[order][late[order]])

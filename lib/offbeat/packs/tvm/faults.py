@@ -1,7 +1,12 @@
 """Faults of the event-emitting process: one event of a session out of sequence, so that the rules really break.
 
 A fault is planned on the session as it would be logged and taken only where the state machine refuses the result:
-an exchange of two events that is legal is no fault. Nothing new is named and lengths change by one event at most.
+an exchange of two events that is legal is no fault, and a fault that leaves a legal session could be found by nobody.
+Nothing new is named and lengths change by one event at most.
+
+Of what can be seen, one kind alone is right: a session that one lost event explains is one where an event was lost
+(that may also be explained by one too many: `pause` without `resume`); one that an extra event explains, and no lost or
+misplaced one, has an extra event; one that only a misplaced event explains has an event misplaced.
 """
 
 from __future__ import annotations
@@ -11,7 +16,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from offbeat.packs.tvm.machine import MACHINE, first_break, is_curable, is_meaningful, looks_legal
+from offbeat.packs.tvm.machine import MACHINE, first_break, is_meaningful, looks_legal
+from offbeat.packs.tvm.mending import LEAVE_OUT, MOVE, PUT_IN, ways_to_mend
 
 _TRIES = 40
 _MAX_DELAY_US = 15 * 60 * 1_000_000
@@ -28,7 +34,11 @@ _CONTROLS = {
     *(event for event in MACHINE.events if event.startswith("ad_pod_start")),
 }
 # What starts and stops the content goes wrong more often than what a clock sends: it comes from other threads.
-_PRONE = np.array([15.0 if event in _CONTROLS else 1.0 for event in MACHINE.events])
+_PRONE = np.array([4.0 if event in _CONTROLS else 1.0 for event in MACHINE.events])
+_LOST = (frozenset({PUT_IN}), frozenset({PUT_IN, LEAVE_OUT}))
+_EXTRA, _MISPLACED = (frozenset({LEAVE_OUT}),), (frozenset({MOVE}),)
+_EXPLAINED = {"swap": _MISPLACED, "drop": _LOST, "repeat": _EXTRA, "insert": _EXTRA, "delay": _MISPLACED}
+"""By kind of fault: the ways to mend a session with it; see `mending.ways_to_mend`."""
 _REACH = 6  # a delayed or repeated event lands at most so many events later
 
 
@@ -58,6 +68,8 @@ class Fault:
         codes: its events as they are logged, in the order of their times.
         blamed: place in `codes` of the event that is out of place; after a loss, of the next meaningful event,
             or of the last event where none follows.
+        touched: places in `codes` where a person may rightly point: both events of an exchange; where a lost or
+            delayed event is missing, with the ambient events around; the event that was added, or its equal beside it.
         moved: place in the session without the fault -> new time, for events that get another time.
         lost: place of the event that is never logged.
         added: place after which one more event comes, its code and its time.
@@ -65,6 +77,7 @@ class Fault:
 
     codes: list[int]
     blamed: int
+    touched: tuple[int, ...] = ()
     moved: dict[int, int] = field(default_factory=dict)
     lost: int | None = None
     added: tuple[int, int, int] | None = None
@@ -83,22 +96,28 @@ def plan(kind: str, session: Session, rng: np.random.Generator, *, hidden: bool 
     found = None
     for _ in range(_TRIES):
         fault = _PLANNERS[kind](session, rng)
-        if fault is None or not _is_plain(kind, fault):
+        if fault is None:
             continue
-        if not hidden or looks_legal(fault.codes):
-            return fault
-        found = found or fault
+        wanted = not hidden or looks_legal(fault.codes)
+        if (wanted or found is None) and _is_plain(kind, fault):
+            if wanted:
+                return fault
+            found = fault
     return found
 
 
 def _is_plain(kind: str, fault: Fault) -> bool:
-    """Whether the rules break, where they should, and in no way that a fault of another kind would explain as well."""
+    """Whether the rules break, where they should, and a fault of another kind would not explain it as well."""
     broken = first_break(fault.codes)
+    if broken is None:
+        return False
     if kind == "delay":
-        return broken is not None and broken <= fault.blamed
-    if kind == "drop":  # a lost end shows only at the end
-        return broken is not None and broken in {fault.blamed, len(fault.codes)}
-    return broken == fault.blamed and (kind == "swap" or not is_curable(fault.codes, fault.blamed))
+        where = broken <= fault.blamed
+    elif kind == "drop":  # a lost end shows only at the end
+        where = broken in {fault.blamed, len(fault.codes)}
+    else:
+        where = broken == fault.blamed
+    return where and ways_to_mend(fault.codes) in _EXPLAINED[kind]
 
 
 def _pick(session: Session, rng: np.random.Generator) -> int:
@@ -133,6 +152,7 @@ def _swap(session: Session, rng: np.random.Generator) -> Fault | None:
     return Fault(
         codes,
         blamed=first if broken is not None and broken <= first else second,
+        touched=(first, second),
         moved={first: session.times[second], second: session.times[first]},
     )
 
@@ -141,8 +161,15 @@ def _drop(session: Session, rng: np.random.Generator) -> Fault | None:
     """A meaningful event is lost."""
     lost = _pick(session, rng)
     codes = session.codes[:lost] + session.codes[lost + 1 :]
-    following = (place for place in range(lost, len(codes)) if is_meaningful(codes[place]))
-    return Fault(codes, blamed=next(following, len(codes) - 1), lost=lost)
+    lacking = _lacking(codes, lost)
+    return Fault(codes, blamed=lacking[-1], touched=lacking, lost=lost)
+
+
+def _lacking(codes: list[int], place: int) -> tuple[int, ...]:
+    """Places at which an event is missing that stood at `place`: up to the next meaningful event, or the last one."""
+    before = next((at for at in range(place - 1, -1, -1) if is_meaningful(codes[at])), -1)
+    after = next((at for at in range(place, len(codes)) if is_meaningful(codes[at])), len(codes) - 1)
+    return tuple(range(min(before + 1, after), after + 1))
 
 
 def _repeat(session: Session, rng: np.random.Generator) -> Fault | None:
@@ -162,7 +189,10 @@ def _insert(session: Session, rng: np.random.Generator) -> Fault | None:
 
 def _added(session: Session, code: int, after: int, rng: np.random.Generator) -> Fault:
     codes = [*session.codes[: after + 1], code, *session.codes[after + 1 :]]
-    return Fault(codes, blamed=after + 1, added=(after, code, _time_after(session, after, rng)))
+    before = next((at for at in range(after, -1, -1) if is_meaningful(codes[at])), after)
+    equal = (before,) if codes[before] == code else ()
+    added = (after, code, _time_after(session, after, rng))
+    return Fault(codes, blamed=after + 1, touched=(*equal, after + 1), added=added)
 
 
 def _delay(session: Session, rng: np.random.Generator) -> Fault | None:
@@ -174,8 +204,14 @@ def _delay(session: Session, rng: np.random.Generator) -> Fault | None:
     time = _time_after(session, after, rng)
     if time - session.times[place] > _MAX_DELAY_US:
         return None
-    codes = [*session.codes[:place], *session.codes[place + 1 : after + 1], session.codes[place]]
-    return Fault(codes + session.codes[after + 1 :], blamed=after, moved={place: time})
+    moved = session.codes[place]
+    codes = [
+        *session.codes[:place],
+        *session.codes[place + 1 : after + 1],
+        moved,
+        *session.codes[after + 1 :],
+    ]
+    return Fault(codes, blamed=after, touched=(*_lacking(codes, place), after), moved={place: time})
 
 
 _PLANNERS: dict[str, Callable[[Session, np.random.Generator], Fault | None]] = {

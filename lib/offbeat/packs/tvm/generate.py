@@ -31,7 +31,7 @@ Progress = Callable[[str, int, int], None]
 """Called as progress(what, done, total)."""
 
 MANIFEST = "log.json"
-_FORMAT = 1
+_FORMAT = 2
 _POOL_FROM_ROWS = 3_000_000  # below, a second process costs more than it saves
 _MAX_JOBS = 2
 

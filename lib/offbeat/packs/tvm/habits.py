@@ -24,18 +24,18 @@ WEIGHTS = {
     "midroll_2": 0.25,
     "midroll_3": 0.1,
     "ad_skip": 0.2,
-    "pause": 0.05,
-    "seek": 0.035,
+    "pause": 0.06,
+    "seek": 0.05,
     "seek_paused": 0.15,
-    "stall": 0.05,
+    "stall": 0.06,
     "stall_seeking": 0.25,
-    "stall_ad": 0.03,
-    "stop": 0.025,
-    "stop_paused": 0.08,
-    "relaunch": 0.045,
-    "next_episode": 0.05,
+    "stall_ad": 0.05,
+    "stop": 0.04,
+    "stop_paused": 0.1,
+    "relaunch": 0.07,
+    "next_episode": 0.08,
 }
-CRASH_WEIGHT = 0.03  # the app dies while it buffers and is not launched again
+CRASH_WEIGHT = 0.05  # the app dies while it buffers and is not launched again
 
 PLATFORM_HABITS: dict[str, dict[str, float]] = {
     "web": {"pause": 1.4, "seek": 1.3, "stop": 1.2},
@@ -48,6 +48,8 @@ VERSION_HABITS: dict[str, dict[str, float]] = {
     "5.8": {"stall": 1.3, "stall_seeking": 1.4, "relaunch": 1.2},
     "6.0": {},
     "6.1": {"stall": 0.8, "next_episode": 1.3},
+    # The release plays on by itself and asks less: more episodes in a row, fewer hands on the controls.
+    "6.2": {"stall": 0.8, "next_episode": 3.0, "midroll_1": 1.6, "midroll_2": 1.6, "seek_paused": 1.5},
 }
 AD_POLICIES: dict[str, dict[str, float]] = {
     "light": {"preroll_1": 0.6, "preroll_2": 0.4, "preroll_3": 0.4, "midroll_1": 0.6, "midroll_2": 0.4,

@@ -100,26 +100,19 @@ def first_break(codes: Sequence[int]) -> int | None:
     return None if _MAY_END[state] else len(codes)
 
 
-def is_curable(codes: Sequence[int], place: int) -> bool:
-    """Whether one more meaningful event right before `place` would make a session legal.
+def walk(codes: Sequence[int]) -> list[int]:
+    """States of a session: before each event up to the first that no rule permits; after the last, where none is.
 
-    Then the session looks as if that event had been lost there.
+    Args:
+        codes: its meaningful events in order.
     """
-    before = 0
-    for code in codes[:place]:
-        before = _AFTER[before][code] if code < _N_MEANINGFUL else before
-        if before < 0:
-            return False
-    rest = [code for code in codes[place:] if code < _N_MEANINGFUL]
-    return any(_is_legal_from(state, rest) for state in _AFTER[before] if state >= 0)
-
-
-def _is_legal_from(state: int, codes: Sequence[int]) -> bool:
+    states = [0]
     for code in codes:
-        state = _AFTER[state][code]
+        state = _AFTER[states[-1]][code]
         if state < 0:
-            return False
-    return _MAY_END[state]
+            return states
+        states.append(state)
+    return states
 
 
 def _legal_runs() -> set[tuple[int, ...]]:

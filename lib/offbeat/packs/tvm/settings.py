@@ -11,7 +11,7 @@ from typing import Any
 from offbeat.errors import UsageError
 
 FAULT_KINDS = ("swap", "drop", "repeat", "insert", "delay")
-MEAN_EVENTS = 31.3
+MEAN_EVENTS = 31.7
 """Rows of a session on average: how a number of rows becomes a number of sessions."""
 
 
@@ -31,9 +31,14 @@ class Settings:
         hidden: share of faults that, where the session has a place for one, no three neighbours betray.
         ambient: events that mean nothing, per meaningful one.
         jitter_s: how far a time stamp may be off, in seconds; never changes the order.
+        skew_s: how far a device's clock may be off, in seconds, the same for all its events.
+        delay_s: mean time that a row is under way, in seconds: rows arrive in another order than they were sent in.
+        lost: share of ambient events that never arrive; the loss of one that means something is the fault drop.
         duplicates: share of rows delivered twice, event_id and all.
         late: share of rows that come in a later file, with their right time.
         offline: share of sessions on phones that come in a later file as a whole.
+        release_day: day of the log, from 0, on which the newest app version comes out and devices begin to move to it;
+            its habits are others (see `habits.VERSION_HABITS`). One beyond `days` never comes.
         chunk_sessions: about how many sessions are made at once; bounds the memory.
     """
 
@@ -44,9 +49,13 @@ class Settings:
     hidden: float = 0.4
     ambient: float = 0.2
     jitter_s: float = 0.004
+    skew_s: float = 1.5
+    delay_s: float = 2.0
+    lost: float = 0.01
     duplicates: float = 0.004
     late: float = 0.002
     offline: float = 0.01
+    release_day: int = 5
     chunk_sessions: int = 10_000
 
     def __post_init__(self) -> None:
@@ -76,7 +85,7 @@ class Settings:
         return dt.date.fromisoformat(self.start)
 
     def _bad_shares(self) -> list[str]:
-        shares = {name: getattr(self, name) for name in ("hidden", "duplicates", "late", "offline")}
+        shares = {name: getattr(self, name) for name in ("hidden", "lost", "duplicates", "late", "offline")}
         problems = [
             f"fault_rates: {_unknown(k, FAULT_KINDS)}" for k in self.fault_rates if k not in FAULT_KINDS
         ]
@@ -88,13 +97,21 @@ class Settings:
         return problems
 
     def _bad_numbers(self) -> list[str]:
-        bounds = {"ambient": (0, 2), "jitter_s": (0, 0.008), "days": (1, 365), "chunk_sessions": (1, 100_000)}
+        bounds: dict[str, tuple[float, float]] = {
+            "ambient": (0, 2),
+            "jitter_s": (0, 0.008),
+            "skew_s": (0, 60),
+            "delay_s": (0, 3600),
+            "days": (1, 365),
+            "release_day": (0, 10_000),
+            "chunk_sessions": (1, 100_000),
+        }
         problems = [
             f"{name}: expected a number from {low} to {high}, got {getattr(self, name)!r}"
             for name, (low, high) in bounds.items()
             if not _within(getattr(self, name), low, high)
         ]
-        whole = {name: getattr(self, name) for name in ("days", "chunk_sessions")}
+        whole = {name: getattr(self, name) for name in ("days", "release_day", "chunk_sessions")}
         problems += [
             f"{k}: expected a whole number, got {v!r}" for k, v in whole.items() if isinstance(v, float)
         ]

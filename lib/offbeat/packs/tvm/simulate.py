@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -134,4 +134,13 @@ def add_ambient(viewings: Viewings, platform: np.ndarray, rate: float, rng: np.r
         at_s=np.concatenate([at_s, at_s[after] + place * gap_s[after]])[order],
         viewed_s=viewings.viewed_s,
         length_s=viewings.length_s,
+    )
+
+
+def lose_ambient(viewings: Viewings, share: float, rng: np.random.Generator) -> Viewings:
+    """Lose a share of the events that mean nothing, on their way: the session stays legal."""
+    ambient = viewings.code >= len(MACHINE.events)
+    kept = ~ambient | (rng.random(len(ambient)) >= share)
+    return replace(
+        viewings, session=viewings.session[kept], code=viewings.code[kept], at_s=viewings.at_s[kept]
     )

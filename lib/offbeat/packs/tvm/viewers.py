@@ -25,13 +25,14 @@ _MEAN_SESSIONS = (
 )  # of a device on a day
 _LOYAL = 0.5  # share of sessions spent with the device's favourite partner
 _UPGRADES = 0.4  # share of devices that move to the next app version within the log's days
+_TAKE_UP = 0.7  # share of devices that take a release, most of them within days of it
+_TAKE_UP_DAYS = 2.0
 _WEEKEND = 5
 
 _HOUR_S = 3600.0
 _FIRST_START_H, _LAST_START_H = 5.5, 23.9
 _LAST_END_S = 28.8 * _HOUR_S  # more than 40 minutes before a device can start its next day
 _REST_S = 36 * 60.0  # a device's sessions lie further apart than the 30 minutes that end one
-_SKEW_S = 1.5
 
 _DEVICES, _SESSIONS = 1, 2  # streams of random numbers
 
@@ -130,7 +131,7 @@ def viewers_of(layout: Layout, chunk: int) -> Viewers:
         device=device,
         first=first,
         platform=devices["platform"][device],
-        version=np.minimum(devices["version"] + (devices["upgrade"] <= day), len(VERSIONS) - 1)[device],
+        version=_versions(devices, day)[device],
         partner=partner,
         title=partner * TITLES_PER_PARTNER + nth,
         start_s=np.where(first < 0, start_s, rest_s),
@@ -167,8 +168,20 @@ def _devices(layout: Layout, block: int) -> dict[str, np.ndarray]:
         "version": rng.choice(len(VERSIONS), count, p=VERSION_SHARES),
         "upgrade": np.where(rng.random(count) < _UPGRADES, rng.integers(0, days, count), days),
         "favourite": _partners(rng.random(count)),
-        "skew_s": rng.uniform(-_SKEW_S, _SKEW_S, count),
+        "skew_s": rng.uniform(-1, 1, count) * layout.settings.skew_s,
+        "release": np.where(
+            rng.random(count) < _TAKE_UP,
+            layout.settings.release_day + rng.exponential(_TAKE_UP_DAYS, count),
+            np.inf,
+        ),
     }
+
+
+def _versions(devices: dict[str, np.ndarray], day: int) -> np.ndarray:
+    """The app version of each device on a day: the release once it was taken, else no newer than the one before it."""
+    newest = len(VERSIONS) - 1
+    stepped = np.minimum(devices["version"] + (devices["upgrade"] <= day), newest - 1)
+    return np.where(devices["release"] <= day, newest, stepped)
 
 
 def _partners(draw: np.ndarray) -> np.ndarray:
