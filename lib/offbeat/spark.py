@@ -72,7 +72,7 @@ def _start(app_name: str, *, verbose: bool) -> SparkSession:
         settings |= _EMBEDDED | {
             "spark.master": f"local[{os.environ.get('OFFBEAT_CORES', '*')}]",
             "spark.driver.memory": os.environ.get("OFFBEAT_DRIVER_MEMORY", "3g"),
-            "spark.driver.extraJavaOptions": _quiet(verbose=verbose),
+            "spark.driver.extraJavaOptions": _java_options(verbose=verbose),
             "spark.ui.showConsoleProgress": str(sys.stderr.isatty()).lower(),
         }
     settings |= _delta(submitted=submitted)
@@ -83,11 +83,11 @@ def _start(app_name: str, *, verbose: bool) -> SparkSession:
     return spark
 
 
-def _quiet(*, verbose: bool) -> str:
-    """JVM options: less chatter on stderr, which is for the job's own log lines."""
-    if verbose:
-        return ""
-    return f"-Dlog4j2.configurationFile={Path(__file__).with_name('log4j2.properties').as_uri()}"
+def _java_options(*, verbose: bool) -> str:
+    """JVM options: less chatter on stderr, which is for the job's own log lines; and what the environment adds."""
+    chatter = Path(__file__).with_name("log4j2.properties").as_uri()
+    quiet = "" if verbose else f"-Dlog4j2.configurationFile={chatter} "
+    return quiet + os.environ.get("OFFBEAT_JAVA_OPTIONS", "")
 
 
 def _delta(*, submitted: bool) -> dict[str, str]:
