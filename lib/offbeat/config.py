@@ -180,6 +180,30 @@ class Evaluate(Section):
     resamples: int = Field(1000, ge=100)
 
 
+class Cost(Section):
+    """What mistakes cost, in any one unit: where the threshold of a confusion matrix lies."""
+
+    miss: float = Field(100.0, gt=0, description="a yes that was not called")
+    alarm: float = Field(1.0, gt=0, description="a no that was called")
+
+
+class Tabular(Section):
+    """The models of a pack that predicts a yes or no per row (who installs, what reaches the top ten)."""
+
+    models: Names = Field(
+        (), description="models that are fitted and compared; none given: the pack's choice"
+    )
+    champion: str = Field("auto", description="which of them scores; auto: the best on validation")
+    features: Names = Field((), description="columns of the source taken as features, besides the pack's own")
+    calibration: Literal["auto", "platt", "isotonic"] = "auto"
+    max_rows: int = Field(400_000, ge=1000, description="about how many rows the driver trains on")
+    networks: Names = Field((), description="lstm, gru, lstm_supervised: trained on sequences and set beside")
+    settings: dict[str, dict[str, Any]] = Field(
+        default_factory=dict, description="a model's own knobs, by its name"
+    )
+    cost: Cost = Field(default_factory=Cost)
+
+
 class Generate(Section):
     """What `offbeat generate` makes."""
 
@@ -209,6 +233,7 @@ class Config(Section):
     model: Model = Field(default_factory=Model)
     score: Score = Field(default_factory=Score)
     drift: Drift = Field(default_factory=Drift)
+    tabular: Tabular = Field(default_factory=Tabular)
     evaluate: Evaluate = Field(default_factory=Evaluate)
     output: dict[str, Any] = Field(default_factory=dict, description="what a pack writes besides tables")
     generate: Generate = Field(default_factory=Generate)
