@@ -108,19 +108,30 @@ def _edits_at(ids: np.ndarray, place: int, expected: np.ndarray, known_from: int
         return
     for event in expected:
         if event >= known_from:
-            yield Edit("missing", place, np.insert(ids, place, event), int(event))
+            yield Edit("missing", place, _with(ids, place, event), int(event))
     for odd in (place, place - 1):
         if not 0 <= odd < n:
             continue
-        rest = np.delete(ids, odd)
+        rest = _without(ids, odd)
         yield Edit(_left_out(ids, odd, known_from), odd, rest, int(ids[odd]))
         for to in range(max(0, odd - _REACH), min(n, odd + _REACH + 1)):
             if to != odd:
-                yield Edit("wrong_order", odd, np.insert(rest, to, ids[odd]), int(ids[odd]), to)
+                yield Edit("wrong_order", odd, _with(rest, to, ids[odd]), int(ids[odd]), to)
     for origin in range(place + 1, min(n, place + _REACH + 1)):  # what was expected here came later
         if ids[origin] in expected:
-            moved = np.insert(np.delete(ids, origin), place, ids[origin])
+            moved = _with(_without(ids, origin), place, ids[origin])
             yield Edit("wrong_order", origin, moved, int(ids[origin]), place)
+
+
+def _with(ids: np.ndarray, place: int, event: int) -> np.ndarray:
+    """One event put in; np.insert does it in twenty times the time."""
+    changed = np.empty(len(ids) + 1, ids.dtype)
+    changed[:place], changed[place], changed[place + 1 :] = ids[:place], event, ids[place:]
+    return changed
+
+
+def _without(ids: np.ndarray, place: int) -> np.ndarray:
+    return np.concatenate((ids[:place], ids[place + 1 :]))
 
 
 def _left_out(ids: np.ndarray, odd: int, known_from: int) -> str:
