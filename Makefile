@@ -3,6 +3,8 @@
 PYTHON ?= python3
 CONFIG ?= conf/tvm.yaml
 TESTS ?= tests
+SIZES ?= 1m,10m$(if $(filter full,$(BENCH)),$(COMMA)100m)
+COMMA := ,
 EXTRAS := local,reports,serve,bench,test,dev
 BIN := .venv/bin
 READY := .venv/.ready
@@ -12,7 +14,7 @@ SHIPPED := $(shell find lib jobs -not -path '*/__pycache__*' -not -path '*.egg-i
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run test test-full cluster-test lint types imports wheel clean
+.PHONY: help setup run bench test test-full cluster-test lint types imports wheel clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +31,9 @@ $(READY): setup.py constraints.txt pyproject.toml
 
 run: $(READY) ## the main job: generate a log, find what is out of sequence, say what it means (CONFIG=conf/NAME.yaml)
 	$(BIN)/offbeat run --config $(CONFIG)
+
+bench: $(READY) ## time the steps beside the limit of these cores, DuckDB and Polars (SIZES=1m,10m PARTS=…; BENCH=full: 100m too)
+	$(BIN)/offbeat bench --config $(CONFIG) --sizes $(SIZES) $(if $(PARTS),--parts $(PARTS))
 
 test: $(READY) ## all tests but the slow ones (TESTS=tests/ROOM for a part)
 	$(PYTEST) -m "not slow" $(TESTS)

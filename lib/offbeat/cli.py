@@ -26,8 +26,15 @@ VERBS = {
     "generate": "make a pack's log with known faults",
     "init": "look at a log and propose a config",
     "check": "check a config and its source, show the first rows as they would be taken",
+    "bench": "time ingest, sessionize, train and score beside what the cores, DuckDB and Polars can do",
     "promote": "make a model version champion",
     "rollback": "make the champion before this one champion again",
+}
+BENCH_ARGUMENTS = {
+    "sizes": "numbers of events, with commas: 1m,10m,100m; default: 1m,10m",
+    "parts": "what is timed, with commas; default: all",
+    "repeats": "the best of so many counts; default: 2",
+    "work": "folder that keeps logs and lakes for the next run; default: one that goes afterwards",
 }
 _EXAMPLE = "example: offbeat {verb} --config conf/tvm.yaml --lake /tmp/lake --set model.detector=gru"
 
@@ -77,6 +84,10 @@ def _add_arguments(parser: argparse.ArgumentParser, verb: str) -> None:
         )
     if verb == "run":
         parser.add_argument("--retrain", action="store_true", help="train also where there is a champion")
+    if verb == "bench":
+        for name, text in BENCH_ARGUMENTS.items():
+            parser.add_argument(f"--{name}", help=text)
+        parser.add_argument("--no-save", action="store_true", help="leave benchmarks/latest.json as it is")
     if verb == "promote":
         parser.add_argument("version", help="model version, a folder under models/NAME/")
     parser.add_argument("--json", action="store_true", help="last line of stdout: one JSON object")
@@ -129,10 +140,12 @@ def _dispatch(args: argparse.Namespace) -> dict[str, Any]:
     conf = Config.load(args.config, overrides=args.set, lake=args.lake)
     if args.verb == "check":
         return _check(args, conf)
-    from offbeat import steps
-
     if args.dry_run:
         return screen.show_plan(args.verb, conf)
+    if args.verb == "bench":
+        return _bench(args)
+    from offbeat import steps
+
     context = steps.Context(
         conf,
         run_date=args.run_date or dt.datetime.now(dt.timezone.utc),
@@ -174,6 +187,15 @@ def _check(args: argparse.Namespace, conf: Any) -> dict[str, Any]:
     rows = preview(open_session("offbeat check", verbose=args.verbose), conf, run_date=run_date)
     screen.show_preview(conf, rows)
     return {"rows": rows}
+
+
+def _bench(args: argparse.Namespace) -> dict[str, Any]:
+    from offbeat.benching import run_benchmarks
+
+    arguments = [f"--set={override}" for override in args.set]
+    arguments += [f"--{name}={getattr(args, name)}" for name in BENCH_ARGUMENTS if getattr(args, name)]
+    arguments += ["--no-save"] if args.no_save else []
+    return run_benchmarks(args.config, arguments)
 
 
 def cli() -> None:

@@ -20,6 +20,7 @@ _TARGETS = {
     "score": "session_scores, event_scores, anomalies",
     "evaluate": "evaluations",
     "report": "the HTML page",
+    "bench": "benchmarks/latest.json, docs/scale.md",
     "run": "all tables, models and the HTML page",
 }
 

@@ -90,8 +90,9 @@ class _Reader(Sweep):
         super().__init__(network, steps, tree)
         self.unknown, self.detail = unknown, detail
 
-    def read(self, low: int, places: np.ndarray, targets: np.ndarray, logits: np.ndarray) -> None:  # noqa: ARG002
+    def read(self, low: int, places: np.ndarray, targets: np.ndarray) -> None:
         """Write down each column's token."""
+        logits = self.network.logits(self.state, low, low + len(targets))
         self.detail.write(places, targets, logits, self.unknown)
 
 

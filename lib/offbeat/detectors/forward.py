@@ -20,9 +20,15 @@ IMPOSSIBLE = -1e9  # logit of what can't come: padding and <start>
 MAX_ONE_HOT = 96  # tokens and gap classes up to which a one-hot row in the stack beats a look-up
 BLOCK = 384  # columns that go through the layers together: their gates stay in the cache
 _LOGITS = 1 << 22  # logits held at a time, elements
+_TILE = 1 << 17  # of these, what is summed up at a time where only the sum counts: stays in the cache
 
 
+_GATES = {"lstm": 4, "gru": 3}
 _SMALL = 80.0  # exp of a logit within it neither overflows nor vanishes in float32
+
+
+class NoFastPath(ValueError):
+    """A network that this module can't compute; Keras can."""
 
 
 @dataclass(frozen=True)
@@ -64,9 +70,13 @@ class Network:
         kind: lstm or gru.
         arrays: as exported: `embedding` [vocabulary, e], optional `gap_embedding` [classes, g]; for layer i `kernel_i`,
             `recurrent_i`, `bias_i` as Keras orders them; `out_kernel` [units, vocabulary], `out_bias`.
+
+    Raises:
+        NoFastPath: the arrays are another architecture's.
     """
 
     def __init__(self, kind: str, arrays: Mapping[str, np.ndarray]) -> None:
+        _assert_known(kind, arrays)
         self.kind = kind
         self.units = int(arrays["out_kernel"].shape[0])
         self.n_layers = sum(name.startswith("kernel_") for name in arrays)
@@ -96,6 +106,8 @@ class Network:
         largest = np.abs(arrays["out_kernel"]).sum(axis=0) + np.abs(arrays["out_bias"])
         self.small_logits = float(largest[possible].max(initial=0) + np.log(len(possible))) < _SMALL
         self.block = max(16, min(BLOCK, _LOGITS // len(self.out_bias)))
+        self.tile = max(64, _TILE // self.block)
+        self.out_joined = np.concatenate([self.out_weights, self.out_bias], axis=1)
         self._gates = np.empty((4 * self.units, self.block), np.float32)
         self._spare = np.empty((self.units, self.block), np.float32)
 
@@ -115,13 +127,8 @@ class Network:
         )
         return State(stack, cells)
 
-    def step(
-        self, state: State, low: int, high: int, tokens: np.ndarray, gaps: np.ndarray | None
-    ) -> np.ndarray:
-        """Feed one token into each of the columns low … high - 1; at most `block` of them.
-
-        Returns: logits of what comes next, float32, [vocabulary, high - low].
-        """
+    def step(self, state: State, low: int, high: int, tokens: np.ndarray, gaps: np.ndarray | None) -> None:
+        """Feed one token into each of the columns low … high - 1; at most `block` of them."""
         stack, width = state.stack[:, low:high], high - low
         gates = self._gates.ravel()[: 4 * self.units * width].reshape(4 * self.units, width)
         spare = self._spare.ravel()[: self.units * width].reshape(self.units, width)
@@ -150,9 +157,32 @@ class Network:
                 _gru(gates, own)
         if hot is not None:
             stack[hot, columns] = 0
-        logits: np.ndarray = self.out_weights @ stack[-self.units :]
+
+    def logits(self, state: State, low: int, high: int) -> np.ndarray:
+        """Logits of what comes next in the columns low … high - 1, float32, [vocabulary, high - low]."""
+        logits: np.ndarray = self.out_weights @ state.stack[-self.units :, low:high]
         logits += self.out_bias
         return logits
+
+    def total(self, state: State, low: int, high: int) -> np.ndarray:
+        """The ln of the sum of exp of these logits, float32, [high - low], without holding them all.
+
+        A large vocabulary is gone through tile by tile, so that logits are made, raised and summed in the cache.
+        """
+        own = np.ones((self.units + 1, high - low), np.float32)
+        own[:-1] = state.stack[-self.units :, low:high]
+        top = np.full(high - low, 0 if self.small_logits else -np.inf, np.float32)
+        total = np.zeros(high - low, np.float32)
+        for first in range(0, len(self.out_joined), self.tile):
+            logits = self.out_joined[first : first + self.tile] @ own
+            if not self.small_logits:
+                higher = np.maximum(top, logits.max(axis=0))
+                total *= np.exp(top - higher)
+                top = higher
+                logits -= top
+            np.exp(logits, out=logits)
+            total += np.ones(len(logits), np.float32) @ logits  # a product sums faster than a sum does
+        return np.asarray(np.log(total) + top, np.float32)
 
     def logit(self, state: State, columns: np.ndarray, targets: np.ndarray) -> np.ndarray:
         """The logits of single tokens, one for each of `columns`; float32."""
@@ -192,6 +222,22 @@ def log_sum_exp(logits: np.ndarray, *, small: bool = False) -> np.ndarray:
     logits -= top
     np.exp(logits, out=logits)
     return np.asarray(np.log(logits.sum(axis=0)) + top, np.float32)
+
+
+def _assert_known(kind: str, arrays: Mapping[str, np.ndarray]) -> None:
+    """Refuse what the forward pass would get wrong, rather than get it wrong."""
+    if kind not in _GATES:
+        raise NoFastPath(f"cells of kind {kind}")
+    units, n_layers = len(arrays["out_kernel"]), sum(name.startswith("kernel_") for name in arrays)
+    names = {f"{name}_{number}" for number in range(n_layers) for name in ("kernel", "recurrent", "bias")}
+    further = set(arrays) - names - {"embedding", "gap_embedding", "out_kernel", "out_bias"}
+    if further or not n_layers:
+        raise NoFastPath(f"layers that it lacks: {', '.join(sorted(further)) or 'a recurrent one'}")
+    width = _GATES[kind] * units
+    bias = (width,) if kind == "lstm" else (2, width)
+    for number in range(n_layers):
+        if arrays[f"recurrent_{number}"].shape != (units, width) or arrays[f"bias_{number}"].shape != bias:
+            raise NoFastPath(f"layer {number} of another form than {units} units with all gates")
 
 
 def _join(kind: str, incoming: np.ndarray, bias: np.ndarray, recurrent: np.ndarray) -> np.ndarray:

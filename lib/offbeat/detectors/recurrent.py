@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -11,7 +12,7 @@ import numpy as np
 
 from offbeat.detectors.base import Detector, EventScores, History, Progress, Sequences
 from offbeat.detectors.detail import event_scores
-from offbeat.detectors.forward import Network
+from offbeat.detectors.forward import Network, NoFastPath
 from offbeat.detectors.options import read_settings
 from offbeat.detectors.settings import RecurrentSettings
 from offbeat.detectors.steps import Steps, find_distinct, to_steps
@@ -19,7 +20,7 @@ from offbeat.detectors.sweep import largest_surprise
 from offbeat.detectors.vocabulary import SPECIALS, Vocabulary
 from offbeat.errors import InputRefused
 
-_SLAB = 1 << 19  # events scored at a time
+log = logging.getLogger(__name__)
 
 
 class Recurrent(Detector):
@@ -33,6 +34,8 @@ class Recurrent(Detector):
     """
 
     kind: ClassVar[str]
+    share = True  # feed equal beginnings once; off only to measure what it is worth
+    slab_events = 1 << 19  # events scored at a time
 
     def fit(
         self,
@@ -54,7 +57,7 @@ class Recurrent(Detector):
         began = time.perf_counter()
         self.settings = read_settings(RecurrentSettings, settings, detector=self.name)
         self.gap_edges = _gap_edges(train, self.settings.gap_classes) if self.settings.time else None
-        steps = self._steps(train)
+        steps = self.steps(train)
         if not (steps.lengths > 1).any():
             raise InputRefused(
                 f"training: no session with an event for {self.name} to learn from; widen the sample"
@@ -62,7 +65,7 @@ class Recurrent(Detector):
         learnt = learn(
             self.kind,
             steps,
-            self._steps(validation),
+            self.steps(validation),
             self.settings,
             n_tokens=len(vocabulary),
             n_gaps=0 if self.gap_edges is None else len(self.gap_edges) + 2,
@@ -80,31 +83,43 @@ class Recurrent(Detector):
         return history
 
     def _prepare(self, arrays: dict[str, np.ndarray]) -> None:
-        self.arrays, self.network = arrays, Network(self.kind, arrays)
+        self.arrays = arrays
+        self.network: Network | None = None
+        try:
+            self.network = Network(self.kind, arrays)
+        except NoFastPath as reason:
+            log.warning("%s: no fast path for %s; scoring goes through Keras, much slower", self.name, reason)
 
-    def _steps(self, sequences: Sequences) -> Steps:
+    def steps(self, sequences: Sequences) -> Steps:
+        """Sessions as the network takes them."""
         if self.gap_edges is None:
             return to_steps(sequences)
         return to_steps(sequences, _gap_classes(sequences, self.gap_edges))
 
     def score(self, sequences: Sequences) -> np.ndarray:
         """See the class; 0 without a position. Equal beginnings are computed once."""
-        slabs = map(self._steps, sequences.slabs(_SLAB))
-        scores = [largest_surprise(self.network, slab, unknown=self.unknown) for slab in slabs]
+        if self.network is None:
+            return self.reference_score(sequences)
+        slabs = map(self.steps, sequences.slabs(self.slab_events))
+        scores = [
+            largest_surprise(self.network, slab, unknown=self.unknown, share=self.share) for slab in slabs
+        ]
         return np.concatenate([np.zeros(0, np.float32), *scores])
 
-    def surprise(self, sequences: Sequences, top_k: int = 5) -> EventScores:
-        """See `EventScores`; equal sessions are computed once."""
-        kinds = find_distinct(self._steps(sequences))
+    def surprise(self, sequences: Sequences, top_k: int = 5) -> EventScores | None:
+        """See `EventScores`; equal sessions are computed once. None where there is no fast path."""
+        if self.network is None:
+            return None
+        kinds = find_distinct(self.steps(sequences))
         distinct = sequences.take(kinds.first)
-        found = event_scores(self.network, distinct, self._steps(distinct), unknown=self.unknown, top_k=top_k)
+        found = event_scores(self.network, distinct, self.steps(distinct), unknown=self.unknown, top_k=top_k)
         return found.take(kinds.inverse)
 
     def reference_score(self, sequences: Sequences) -> np.ndarray:
         """The same score from the Keras model, session by session: what tests compare with. float32, [n]."""
         from offbeat.detectors.keras_model import reference_surprise
 
-        steps = self._steps(sequences)
+        steps = self.steps(sequences)
         surprises = reference_surprise(self.kind, self.settings, self.arrays, steps)
         for at, surprise in enumerate(surprises):
             targets = steps.tokens[steps.offsets[at] + 1 : steps.offsets[at + 1]]

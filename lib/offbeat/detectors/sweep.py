@@ -78,8 +78,8 @@ class Sweep:
                 self._bury(level)
             self._feed(level)
 
-    def read(self, low: int, places: np.ndarray, targets: np.ndarray, logits: np.ndarray) -> None:
-        """Take what is needed from the logits of the columns from `low` on; they may be used up."""
+    def read(self, low: int, places: np.ndarray, targets: np.ndarray) -> None:
+        """Take what is needed of the columns from `low` on, which were fed and expect `targets` at `places` next."""
         raise NotImplementedError
 
     def level_done(self, level: int, rows: np.ndarray, targets: np.ndarray) -> None:
@@ -121,8 +121,8 @@ class Sweep:
             high = min(low + self.network.block, self.width)
             at = places[low:high]
             gaps = None if self.steps.buckets is None else self.steps.buckets[at]
-            logits = self.network.step(self.state, low, high, self.steps.tokens[at], gaps)
-            self.read(low, at + 1, targets[low:high], logits)
+            self.network.step(self.state, low, high, self.steps.tokens[at], gaps)
+            self.read(low, at + 1, targets[low:high])
         self.level_done(level, rows, targets)
 
 
@@ -137,11 +137,16 @@ class _Largest(Sweep):
         self.wanted = np.empty(n, np.float32)
         self.total = np.empty(n, np.float32)
 
-    def read(self, low: int, places: np.ndarray, targets: np.ndarray, logits: np.ndarray) -> None:  # noqa: ARG002
+    def read(self, low: int, places: np.ndarray, targets: np.ndarray) -> None:  # noqa: ARG002
         """Of each column: the logit of what came and the ln of the sum of all."""
-        columns = slice(low, low + len(targets))
-        self.wanted[columns] = logits[targets, np.arange(len(targets))]
-        self.total[columns] = log_sum_exp(logits, small=self.network.small_logits)
+        high = low + len(targets)
+        if len(self.network.out_bias) > self.network.tile:
+            self.wanted[low:high] = self.network.logit(self.state, np.arange(low, high), targets)
+            self.total[low:high] = self.network.total(self.state, low, high)
+            return
+        logits = self.network.logits(self.state, low, high)
+        self.wanted[low:high] = logits[targets, np.arange(len(targets))]
+        self.total[low:high] = log_sum_exp(logits, small=self.network.small_logits)
 
     def level_done(self, level: int, rows: np.ndarray, targets: np.ndarray) -> None:
         """Raise the largest; sessions that part take over their parent's, and go their own way from the next token."""
@@ -192,6 +197,15 @@ def largest_surprise(
         sweep.run()
         best[part] = sweep.best
     return best
+
+
+def count_steps(steps: Steps) -> tuple[int, int]:
+    """Steps of all sessions, and those that are left where equal beginnings are fed once."""
+    order, shared = _without_short(*sort_runs(steps.keys, steps.offsets), steps.lengths)
+    if not len(order):
+        return 0, 0
+    tree = build_tree(steps.offsets[order], steps.lengths[order] - 1, shared)
+    return int(tree.inputs.sum()), int((tree.inputs - tree.birth).sum())
 
 
 def _without_short(
