@@ -65,7 +65,7 @@ def _add_arguments(parser: argparse.ArgumentParser, verb: str) -> None:
         parser.add_argument("file", help="a csv, json or parquet log")
         parser.add_argument("--output", help="where the config goes; default: stdout")
     else:
-        parser.add_argument("--config", required=True, help="a YAML file; see conf/")
+        parser.add_argument("--config", required=verb != "generate", help="a YAML file; see conf/")
         parser.add_argument("--lake", help="folder, URL or catalog.schema in place of the config's")
         parser.add_argument(
             "--set", action="append", default=[], metavar="KEY=VALUE", help="override path.to.key=value"
@@ -74,6 +74,13 @@ def _add_arguments(parser: argparse.ArgumentParser, verb: str) -> None:
             "--run-date", type=_instant, help="UTC instant that the run stands for; default: now"
         )
         parser.add_argument("--dry-run", action="store_true", help="print plan and targets, write nothing")
+    if verb == "generate":
+        parser.add_argument("pack", nargs="?", help="where --config is not given: conf/PACK.yaml (tvm, …)")
+        parser.add_argument(
+            "--fault-rate",
+            metavar="KIND=SHARE,…",
+            help="share of sessions with a fault, by kind (tvm: swap, drop, repeat, insert, delay); others have none",
+        )
     if verb in ("run", "ingest"):
         parser.add_argument(
             "--from", dest="time_from", type=_instant, help="take events from this instant on"
@@ -137,7 +144,8 @@ def _dispatch(args: argparse.Namespace) -> dict[str, Any]:
     from offbeat import screen
     from offbeat.config import Config
 
-    conf = Config.load(args.config, overrides=args.set, lake=args.lake)
+    overrides = args.set + _fault_rates(getattr(args, "fault_rate", None))
+    conf = Config.load(_config_path(args), overrides=overrides, lake=args.lake)
     if args.verb == "check":
         return _check(args, conf)
     if args.dry_run:
@@ -159,6 +167,25 @@ def _dispatch(args: argparse.Namespace) -> dict[str, Any]:
     summary = step(context)
     screen.show_summary(args.verb, context.lake, conf, summary)
     return summary
+
+
+def _config_path(args: argparse.Namespace) -> str:
+    """The config that is meant: `offbeat generate tvm` means conf/tvm.yaml."""
+    pack = getattr(args, "pack", None)
+    if args.config is None and pack is None:
+        raise UsageError("generate: say which log, as in `offbeat generate tvm`, or give --config")
+    return str(args.config or f"conf/{pack}.yaml")
+
+
+def _fault_rates(text: str | None) -> list[str]:
+    """`swap=0.02,drop=0.03` as an override of the config; the pack checks kinds and shares."""
+    if text is None:
+        return []
+    pairs = [pair.partition("=") for pair in text.split(",")]
+    if not all(kind.strip() and equals and share.strip() for kind, equals, share in pairs):
+        raise UsageError(f"--fault-rate {text}: expected KIND=SHARE,…, as in swap=0.02,drop=0.03")
+    rates = ", ".join(f"{kind.strip()}: {share.strip()}" for kind, _, share in pairs)
+    return [f"generate.settings.fault_rates={{{rates}}}"]
 
 
 def _init(args: argparse.Namespace) -> dict[str, Any]:

@@ -1,4 +1,5 @@
 import pytest
+from pyspark.sql import functions as F
 
 from offbeat.tables import TABLES, Lake
 from tests.lakes.maker import FORMS, make_lake
@@ -14,3 +15,18 @@ def test_a_lake_of_an_earlier_form_can_still_be_read(spark, tmp_path, form):
         if lake.exists(table):
             assert lake.read(table).count() == 1, table.name
     assert lake.exists(TABLES["anomalies"])
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_lake_of_an_earlier_form_takes_later_columns(spark, tmp_path, form):
+    make_lake(spark, tmp_path / "lake", form)
+    truth = TABLES["truth"]
+    before = Lake(spark, str(tmp_path / "lake")).read(truth)
+    assert set(before.columns) == set(truth.column_names)
+    assert before.collect()[0]["fault_event_ids"] is None
+    lake = Lake(spark, str(tmp_path / "lake"))
+    lake.append(
+        truth, before.withColumns({"session_key": F.lit("k2"), "fault_event_ids": F.array(F.lit("a"))})
+    )
+    rows = Lake(spark, str(tmp_path / "lake")).read(truth).orderBy("session_key").collect()
+    assert [row["fault_event_ids"] for row in rows] == [["a"], None]

@@ -14,7 +14,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from offbeat.errors import OffbeatError, UsageError
-from offbeat.tables.table import CONTRACT_VERSION, Table, literal, quoted
+from offbeat.tables.table import CONTRACT_VERSION, Col, Table, literal, quoted
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +52,7 @@ class Lake:
         self.tables_read: dict[str, int] = {}
         self.tables_written: dict[str, int] = {}
         self._ensured: set[str] = set()
+        self._lacking: dict[str, tuple[Col, ...]] = {}
 
     def reference(self, table: Table) -> str:
         """The table's quoted name in SQL."""
@@ -84,19 +85,20 @@ class Lake:
         return True
 
     def ensure(self, *tables: Table) -> None:
-        """Create the tables that are missing; check those that are there.
+        """Create the tables that are missing; check those that are there, and give older ones their later columns.
 
         Raises:
             UsageError: a table was written by something else, or has other columns than the contract.
         """
         for table in tables:
             if self.exists(table):
+                self._complete(table)
                 continue
             self.spark.sql(table.ddl(self.reference(table)))
             self._ensured.add(table.name)
 
     def read(self, table: Table) -> DataFrame:
-        """The table as it is now.
+        """The table as it is now; columns that came into the contract after it was made are null.
 
         Raises:
             UsageError: it is not there yet.
@@ -106,7 +108,9 @@ class Lake:
                 f"lake {self.location}: no table {table.name} yet; run the step that writes it first"
             )
         self.tables_read.setdefault(table.name, self.version(table))
-        return self.spark.read.table(self.reference(table))
+        later = {column.name: F.lit(None).cast(column.type) for column in self._lacking.get(table.name, ())}
+        rows = self.spark.read.table(self.reference(table))
+        return rows.withColumns(later) if later else rows
 
     def read_stream(self, table: Table, *, options: dict[str, str] | None = None) -> DataFrame:
         """The table's rows as they are added, as a stream."""
@@ -321,12 +325,22 @@ class Lake:
             f.name: f.dataType.simpleString() for f in self.spark.read.table(self.reference(table)).schema
         }
         ours = {f.name: f.dataType.simpleString() for f in table.schema}
-        if live != ours:
+        later = tuple(column for column in table.columns if column.null and column.name not in live)
+        if live != {name: kind for name, kind in ours.items() if name not in {each.name for each in later}}:
             differ = sorted(name for name in live.keys() | ours.keys() if live.get(name) != ours.get(name))
             raise UsageError(
                 f"lake {self.location}: table {table.name} differs from the contract in {', '.join(differ)}; "
                 "give another folder with --lake"
             )
+        self._lacking[table.name] = later
+
+    def _complete(self, table: Table) -> None:
+        """Add the columns that came into the contract after the table was made; its rows have null there."""
+        later = self._lacking.pop(table.name, ())
+        if later:
+            added = ", ".join(column.ddl for column in later)
+            with self._commit(table, None):
+                self.spark.sql(f"ALTER TABLE {self.reference(table)} ADD COLUMNS ({added})")
 
     def _foreign(self, table: Table, what: str) -> UsageError:
         return UsageError(f"lake {self.location}: {table.name} {what}; give another folder with --lake")

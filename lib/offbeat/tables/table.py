@@ -20,6 +20,12 @@ class Col:
     comment: str
     null: bool = True
 
+    @property
+    def ddl(self) -> str:
+        """The column in a `CREATE TABLE` or `ALTER TABLE`."""
+        not_null = "" if self.null else " NOT NULL"
+        return f"{quoted(self.name)} {self.type}{not_null} COMMENT {literal(self.comment)}"
+
 
 @dataclass(frozen=True)
 class Table:
@@ -66,18 +72,13 @@ class Table:
 
     def ddl(self, reference: str) -> str:
         """`CREATE TABLE` for the table at `reference` (a quoted name)."""
-        columns = ",\n  ".join(_column_ddl(column) for column in self.columns)
+        columns = ",\n  ".join(column.ddl for column in self.columns)
         cluster = f"\nCLUSTER BY ({', '.join(map(quoted, self.cluster_by))})" if self.cluster_by else ""
         properties = ", ".join(f"{literal(key)} = {literal(value)}" for key, value in self.properties.items())
         return (
             f"CREATE TABLE IF NOT EXISTS {reference} (\n  {columns}\n) USING DELTA{cluster}\n"
             f"COMMENT {literal(self.doc)}\nTBLPROPERTIES ({properties})"
         )
-
-
-def _column_ddl(column: Col) -> str:
-    not_null = "" if column.null else " NOT NULL"
-    return f"{quoted(column.name)} {column.type}{not_null} COMMENT {literal(column.comment)}"
 
 
 def quoted(name: str) -> str:

@@ -1,0 +1,46 @@
+"""What the command line makes of its arguments, without a step."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from offbeat import cli
+
+
+@pytest.fixture
+def plan(tmp_path, monkeypatch):
+    """Runs `offbeat generate … --dry-run` in a folder with conf/tvm.yaml; gives the config that it would use."""
+    (tmp_path / "conf").mkdir()
+    (tmp_path / "conf" / "tvm.yaml").write_text(
+        "name: t\npack: tvm\nlake: ./lake\nsource: {path: log/events}\ngenerate: {path: log, settings: {days: 3}}\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    used = []
+    monkeypatch.setattr("offbeat.screen.show_plan", lambda verb, conf: used.append(conf) or {"verb": verb})
+    return lambda *args: (cli.main(["generate", *args, "--dry-run", "--json"]), used)
+
+
+def test_generate_takes_a_packs_name_and_fault_rates(plan, capsys):
+    status, used = plan("tvm", "--fault-rate", "swap=0.02, drop=0.03", "--set", "generate.rows=10")
+    assert status == 0
+    assert used[0].generate.settings == {"days": 3, "fault_rates": {"swap": 0.02, "drop": 0.03}}
+    assert used[0].generate.rows == 10
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert plan("--config", "conf/tvm.yaml")[0] == 0
+
+
+@pytest.mark.parametrize(
+    "args, said",
+    [
+        ([], "offbeat generate tvm"),
+        (["tvm", "--fault-rate", "swap"], "expected KIND=SHARE"),
+        (["tvm", "--fault-rate", "swap=0.1,,drop=0.1"], "expected KIND=SHARE"),
+        (["tvn"], "conf/tvn.yaml: No such file"),
+    ],
+)
+def test_what_generate_does_not_understand_is_a_usage_error(plan, capsys, args, said):
+    status, _ = plan(*args)
+    assert status == 2
+    assert said in capsys.readouterr().err
