@@ -103,7 +103,7 @@ def test_a_lake_that_is_a_file_is_refused(spark, tmp_path):
 
 def test_other_columns_than_the_contract_are_refused(spark, lake):
     lake.ensure(SEEN)
-    other = Table("seen", SEEN.doc, (*SEEN.columns, Col("more", "int", "new")), key=SEEN.key)
+    other = Table("seen", SEEN.doc, (*SEEN.columns, Col("more", "int", "new", null=False)), key=SEEN.key)
     with pytest.raises(UsageError, match="differs from the contract in more"):
         Lake(spark, lake.location).ensure(other)
 
