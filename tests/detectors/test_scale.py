@@ -5,6 +5,8 @@ import tracemalloc
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from offbeat.detectors import create, recurrent
 from offbeat.detectors.base import Sequences
@@ -12,6 +14,7 @@ from offbeat.detectors.forward import Network, NoFastPath
 from offbeat.detectors.steps import to_steps
 from offbeat.detectors.sweep import count_steps, largest_surprise
 from tests.detectors.oracle import random_weights, surprises
+from tests.detectors.test_forward import alike_sessions
 
 LARGE = 3_000
 
@@ -32,6 +35,25 @@ def test_a_large_vocabulary_is_summed_in_tiles_to_the_same_score(kind, steep):
     ]
     for share in (True, False):
         assert largest_surprise(network, steps, unknown=None, share=share) == pytest.approx(plain, rel=2e-5)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    sessions=alike_sessions(),
+    shares=st.lists(st.floats(0, 1.2), min_size=12, max_size=12),
+    kind=st.sampled_from(["lstm", "gru"]),
+    seed=st.integers(0, 5),
+)
+def test_up_to_a_limit_scores_are_exact_and_above_it_they_are_above_it(sessions, shares, kind, seed):
+    network = Network(kind, random_weights(kind, n_tokens=8, units=4, layers=2, seed=seed))
+    steps = to_steps(sessions)
+    exact = largest_surprise(network, steps, unknown=None)
+    limits = (exact.max(initial=0) * np.array(shares[: len(sessions)])).astype(np.float32)
+    found = largest_surprise(network, steps, unknown=None, limits=limits)
+    near = np.abs(exact - limits) < 1e-4
+    within = (exact <= limits) & ~near
+    assert found[within] == pytest.approx(exact[within], abs=1e-5)
+    assert (found > limits)[~within & ~near].all()
 
 
 def test_steps_left_where_beginnings_are_shared():

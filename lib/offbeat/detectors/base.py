@@ -239,6 +239,13 @@ class Detector(ABC):
     def score(self, sequences: Sequences) -> np.ndarray:
         """Strangeness per session: float32, [n], finite, higher is stranger."""
 
+    def score_up_to(self, sequences: Sequences, limits: np.ndarray) -> np.ndarray:  # noqa: ARG002 - for those that can
+        """As `score`, but that of a session above its limit any value above the limit will do.
+
+        Args: limits: float32, [n]. A detector that looks event by event can stop early.
+        """
+        return self.score(sequences)
+
     def surprise(self, sequences: Sequences, top_k: int = 5) -> EventScores | None:  # noqa: ARG002 - for those that can
         """Probability, rank and expectation per position; None where the detector has no view of positions."""
         return None

@@ -98,13 +98,23 @@ class Recurrent(Detector):
 
     def score(self, sequences: Sequences) -> np.ndarray:
         """See the class; 0 without a position. Equal beginnings are computed once."""
+        return self._score(sequences, None)
+
+    def score_up_to(self, sequences: Sequences, limits: np.ndarray) -> np.ndarray:
+        """See `Detector`; a session is left at the first event above its limit."""
+        return self._score(sequences, limits)
+
+    def _score(self, sequences: Sequences, limits: np.ndarray | None) -> np.ndarray:
         if self.network is None:
             return self.reference_score(sequences)
-        slabs = map(self.steps, sequences.slabs(self.slab_events))
-        scores = [
-            largest_surprise(self.network, slab, unknown=self.unknown, share=self.share) for slab in slabs
-        ]
-        return np.concatenate([np.zeros(0, np.float32), *scores])
+        found, first = [np.zeros(0, np.float32)], 0
+        for slab in sequences.slabs(self.slab_events):
+            own = None if limits is None else limits[first : first + len(slab)]
+            steps, first = self.steps(slab), first + len(slab)
+            found.append(
+                largest_surprise(self.network, steps, unknown=self.unknown, share=self.share, limits=own)
+            )
+        return np.concatenate(found)
 
     def surprise(self, sequences: Sequences, top_k: int = 5) -> EventScores | None:
         """See `EventScores`; equal sessions are computed once. None where there is no fast path."""

@@ -66,6 +66,7 @@ class Sweep:
         self.column_of = np.full(n, -1, np.int64)
         self.row_of = np.empty(n, np.int64)
         self.width = 0
+        self.dropped = np.zeros(n, bool)  # sessions that need not be followed further
         self.by_birth = np.argsort(tree.birth, kind="stable")
         self.births = np.searchsorted(tree.birth[self.by_birth], np.arange(tree.inputs.max() + 3))
         self.deaths = np.bincount(tree.inputs, minlength=len(self.births))
@@ -74,7 +75,7 @@ class Sweep:
         """Feed everything."""
         for level in range(int(self.tree.inputs.max())):
             self._bear(level)
-            if self.deaths[level]:
+            if self.deaths[level] or self.dropped[self.row_of[: self.width]].any():
                 self._bury(level)
             self._feed(level)
 
@@ -92,7 +93,7 @@ class Sweep:
     def _bear(self, level: int) -> None:
         """Give the sessions that part from another here a column each."""
         born = self.born_at(level)
-        born = born[self.tree.inputs[born] > level]
+        born = born[(self.tree.inputs[born] > level) & ~self.dropped[born]]
         if not len(born):
             return
         columns = np.arange(self.width, self.width + len(born))
@@ -102,8 +103,9 @@ class Sweep:
         self.width += len(born)
 
     def _bury(self, level: int) -> None:
-        """Take away the columns of sessions that are over; columns from the end fill the holes."""
-        over = self.tree.inputs[self.row_of[: self.width]] <= level
+        """Take away the columns of sessions that are over or dropped; columns from the end fill the holes."""
+        rows = self.row_of[: self.width]
+        over = (self.tree.inputs[rows] <= level) | self.dropped[rows]
         left = self.width - int(over.sum())
         holes = np.flatnonzero(over[:left])
         movers = left + np.flatnonzero(~over[left : self.width])
@@ -127,15 +129,27 @@ class Sweep:
 
 
 class _Largest(Sweep):
-    """Keeps the largest surprise of each session of the tree in `best`."""
+    """Keeps the largest surprise of each session of the tree in `best`; drops those that are above their limit."""
 
-    def __init__(self, network: Network, steps: Steps, tree: Tree, unknown: float | None) -> None:
+    def __init__(
+        self, network: Network, steps: Steps, tree: Tree, unknown: float | None, limits: np.ndarray | None
+    ) -> None:
         super().__init__(network, steps, tree)
         self.unknown = unknown
         n = len(tree.begins)
         self.best = np.zeros(n, np.float32)
         self.wanted = np.empty(n, np.float32)
         self.total = np.empty(n, np.float32)
+        self.limits = None if limits is None else self._widened(limits)
+
+    def _widened(self, limits: np.ndarray) -> np.ndarray:
+        """Limits such that no session is dropped before all that part from it could be."""
+        limits = limits.copy()
+        for level in range(len(self.births) - 2, 0, -1):
+            born = self.born_at(level)
+            if len(born):
+                np.maximum.at(limits, self.tree.parent[born], limits[born])
+        return limits
 
     def read(self, low: int, places: np.ndarray, targets: np.ndarray) -> None:  # noqa: ARG002
         """Of each column: the logit of what came and the ln of the sum of all."""
@@ -151,6 +165,11 @@ class _Largest(Sweep):
     def level_done(self, level: int, rows: np.ndarray, targets: np.ndarray) -> None:
         """Raise the largest; sessions that part take over their parent's, and go their own way from the next token."""
         parting = self.born_at(level + 1)
+        if self.limits is not None and len(parting):
+            parent = self.tree.parent[parting]
+            orphans = self.dropped[parent]  # as strange as their parents were when those were dropped
+            self.best[parting[orphans]], self.dropped[parting[orphans]] = self.best[parent[orphans]], True
+            parting = parting[~orphans]
         if len(parting):
             parent = self.tree.parent[parting]
             columns = self.column_of[parent]
@@ -159,6 +178,9 @@ class _Largest(Sweep):
             self.best[parting] = np.maximum(self.best[parent], bounded(surprise, own, self.unknown))
         surprise = self.total[: self.width] - self.wanted[: self.width]
         self.best[rows] = np.maximum(self.best[rows], bounded(surprise, targets, self.unknown))
+        if self.limits is not None:
+            for at in (rows, parting):
+                self.dropped[at] = self.best[at] > self.limits[at]
 
 
 def bounded(surprise: np.ndarray, targets: np.ndarray, unknown: float | None) -> np.ndarray:
@@ -169,7 +191,12 @@ def bounded(surprise: np.ndarray, targets: np.ndarray, unknown: float | None) ->
 
 
 def largest_surprise(
-    network: Network, steps: Steps, *, unknown: float | None, share: bool = True
+    network: Network,
+    steps: Steps,
+    *,
+    unknown: float | None,
+    share: bool = True,
+    limits: np.ndarray | None = None,
 ) -> np.ndarray:
     """The largest -ln(probability) over the positions of each session, float32, [n]; 0 where there is none.
 
@@ -178,6 +205,7 @@ def largest_surprise(
         steps: the sessions.
         unknown: ln(probability) of an event that training never saw; None where the network gives it itself.
         share: feed equal beginnings once. Off only to measure what it is worth.
+        limits: float32, [n]: of a session that turns out above its limit, any value above the limit will do.
     """
     best = np.zeros(len(steps.offsets) - 1, np.float32)
     rows = np.flatnonzero(steps.lengths > 1)
@@ -191,9 +219,8 @@ def largest_surprise(
         part = order[low : low + columns]
         alike = shared[low : low + columns].copy()
         alike[0] = 0
-        sweep = _Largest(
-            network, steps, build_tree(steps.offsets[part], steps.lengths[part] - 1, alike), unknown
-        )
+        tree = build_tree(steps.offsets[part], steps.lengths[part] - 1, alike)
+        sweep = _Largest(network, steps, tree, unknown, None if limits is None else limits[part])
         sweep.run()
         best[part] = sweep.best
     return best

@@ -65,7 +65,7 @@ def repair(
     """
     windows = [_window(sessions, scores, at) for at in range(len(sessions))]
     edits = [list(_edits(sessions, scores, at, windows[at], known_from)) for at in range(len(sessions))]
-    after = _score_all(detector, sessions, edits, windows)
+    after = _score_all(detector, sessions, edits, windows, scores, threshold)
     means = _mean_surprise(detector, sessions, edits, windows, [scores <= threshold for scores in after])
     return [_best(edits[at], after[at], means[at], windows[at]) for at in range(len(sessions))]
 
@@ -142,17 +142,46 @@ def _left_out(ids: np.ndarray, odd: int, known_from: int) -> str:
 
 
 def _score_all(
-    detector: Detector, sessions: Sequences, edits: list[list[Edit]], windows: list[tuple[int, int]]
+    detector: Detector,
+    sessions: Sequences,
+    edits: list[list[Edit]],
+    windows: list[tuple[int, int]],
+    scores: EventScores,
+    threshold: float,
 ) -> list[np.ndarray]:
-    """Scores of all changed sequences, a bounded number in a call."""
+    """Scores of all changed sequences, exact as far as they matter.
+
+    Where one is normal, those above the threshold don't matter; elsewhere those above the session's own score don't.
+    """
+    after = _score_up_to(detector, sessions, edits, windows, np.full(len(edits), threshold, np.float32))
+    rest = [[] if (found <= threshold).any() else edits[at] for at, found in enumerate(after)]
+    again = _score_up_to(detector, sessions, rest, windows, _largest(scores))
+    return [again[at] if rest[at] else after[at] for at in range(len(edits))]
+
+
+def _score_up_to(
+    detector: Detector,
+    sessions: Sequences,
+    edits: list[list[Edit]],
+    windows: list[tuple[int, int]],
+    limits: np.ndarray,
+) -> list[np.ndarray]:
+    """Scores of changed sequences up to a limit per session, a bounded number in a call."""
     flat = [(at, edit) for at, group in enumerate(edits) for edit in group]
     scored: list[np.ndarray] = []
     for begin in range(0, len(flat), _CANDIDATES_A_CALL):
         part = flat[begin : begin + _CANDIDATES_A_CALL]
-        scored.append(detector.score(_changed(sessions, part, windows)))
+        own = limits[[at for at, _ in part]]
+        scored.append(detector.score_up_to(_changed(sessions, part, windows), own))
     joined = np.concatenate(scored) if scored else np.zeros(0, np.float32)
     bounds = np.cumsum([0, *(len(group) for group in edits)])
     return [joined[bounds[at] : bounds[at + 1]] for at in range(len(edits))]
+
+
+def _largest(scores: EventScores) -> np.ndarray:
+    """Largest surprise of each session: a change that leaves more than that helps nothing."""
+    padded, begins = np.append(scores.surprise, np.float32(0)), scores.offsets[:-1]
+    return np.asarray(np.where(np.diff(scores.offsets) > 0, np.maximum.reduceat(padded, begins), 0))
 
 
 def _changed(sessions: Sequences, part: list[tuple[int, Edit]], windows: list[tuple[int, int]]) -> Sequences:
