@@ -64,6 +64,22 @@ def test_steps_left_where_beginnings_are_shared():
     assert count_steps(to_steps(Sequences.from_lists([[]], starts=False))) == (0, 0)
 
 
+def test_equal_sessions_are_fed_once(monkeypatch):
+    fed = []
+    step = Network.step
+
+    def counting(self, state, low, high, tokens, gaps):
+        fed.append(high - low)
+        step(self, state, low, high, tokens, gaps)
+
+    monkeypatch.setattr(Network, "step", counting)
+    network = Network("gru", random_weights("gru", n_tokens=9, units=4, layers=1))
+    kinds = [[4, 5, 6, 7], [5, 5], [6]]
+    scores = largest_surprise(network, to_steps(Sequences.from_lists(kinds * 500)), unknown=None)
+    assert sum(fed) == 1 + 4 + 2 + 1  # <start> once, then each kind's events
+    assert len(np.unique(scores)) == 3
+
+
 def carried(n, *, piece=1_000):
     """A session of n events, its score, what the plain pass says of it, and the bytes that scoring it took."""
     rng = np.random.default_rng(n)
