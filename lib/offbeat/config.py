@@ -144,6 +144,9 @@ class Model(Section):
     sample: Sample = Field(default_factory=Sample)
     split: Split = Field(default_factory=Split)
     seed: int = Field(0, ge=0)
+    device: Literal["cpu", "gpu"] = Field(
+        "cpu", description="gpu: networks train and score on the GPU that TensorFlow sees"
+    )
     settings: dict[str, Any] = Field(
         default_factory=dict, description="the detector's own (units, layers, epochs …)"
     )

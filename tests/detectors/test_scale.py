@@ -13,6 +13,8 @@ from offbeat.detectors.base import Sequences
 from offbeat.detectors.forward import Network, NoFastPath
 from offbeat.detectors.steps import to_steps
 from offbeat.detectors.sweep import count_steps, largest_surprise
+from offbeat.detectors.vocabulary import Vocabulary
+from offbeat.errors import UsageError
 from tests.detectors.oracle import random_weights, surprises
 from tests.detectors.test_forward import alike_sessions
 
@@ -152,3 +154,19 @@ def test_without_a_fast_path_scores_come_from_keras_and_the_log_says_so(monkeypa
     assert "no fast path for cells of a new kind; scoring goes through Keras" in caplog.text
     assert plain.score(sequences) == pytest.approx(fast.score(sequences), abs=1e-4)
     assert plain.surprise(sequences) is None
+    fast.device = "gpu"  # the same weights through Keras, in batches, long sessions in pieces
+    long = Sequences.from_lists([[4, 5, 6, 7] * 80, [8, 1, 4], [5], []])
+    through_keras = fast.score(long)
+    fast.device = "cpu"
+    assert through_keras == pytest.approx(fast.score(long), abs=1e-4)
+
+
+def test_a_gpu_that_is_not_there_is_refused():
+    detector = create("gru")
+    detector.device = "gpu"
+    tensorflow = pytest.importorskip("tensorflow")
+    if tensorflow.config.list_physical_devices("GPU"):
+        pytest.skip("this machine has a GPU")
+    vocabulary = Vocabulary.fit({"a": 1})
+    with pytest.raises(UsageError, match=r"model\.device: gpu, but TensorFlow sees none"):
+        detector.fit(Sequences.from_lists([[4]]), Sequences.from_lists([]), vocabulary=vocabulary)

@@ -218,6 +218,7 @@ class Detector(ABC):
 
     name: ClassVar[str]
     vocabulary_hash: str = ""
+    device: str = "cpu"  # or gpu, for those that can use one; says how fast, never what
 
     @abstractmethod
     def fit(

@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Mapping
 from dataclasses import asdict
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -51,9 +52,12 @@ class Recurrent(Detector):
 
         Raises:
             InputRefused: no training session has anything to predict.
+            UsageError: a GPU is asked for and there is none.
         """
+        from offbeat.detectors.keras_scores import assert_gpu, hide_gpu
         from offbeat.detectors.learning import learn
 
+        (assert_gpu if self.device == "gpu" else hide_gpu)()
         began = time.perf_counter()
         self.settings = read_settings(RecurrentSettings, settings, detector=self.name)
         self.gap_edges = _gap_edges(train, self.settings.gap_classes) if self.settings.time else None
@@ -104,9 +108,18 @@ class Recurrent(Detector):
         """See `Detector`; a session is left at the first event above its limit."""
         return self._score(sequences, limits)
 
+    @cached_property
+    def _keras(self) -> Any:
+        """The same network in Keras: where there is no fast path, or a GPU."""
+        from offbeat.detectors.keras_scores import KerasScorer
+
+        return KerasScorer(self.kind, self.settings, self.arrays)
+
     def _score(self, sequences: Sequences, limits: np.ndarray | None) -> np.ndarray:
-        if self.network is None:
-            return self.reference_score(sequences)
+        if self.network is None or self.device == "gpu":
+            slabs = [self.steps(slab) for slab in sequences.slabs(self.slab_events)]
+            scores = [self._keras.largest_surprise(slab, unknown=self.unknown) for slab in slabs]
+            return np.concatenate([np.zeros(0, np.float32), *scores])
         found, first = [np.zeros(0, np.float32)], 0
         for slab in sequences.slabs(self.slab_events):
             own = None if limits is None else limits[first : first + len(slab)]

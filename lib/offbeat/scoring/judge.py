@@ -39,6 +39,7 @@ class Rules:
     min_events: int
     unknown_limit: float
     event_detail: str
+    device: str = "cpu"
 
 
 def judge_sessions(sessions: DataFrame, carrier: Carrier, rules: Rules) -> DataFrame:
@@ -61,7 +62,9 @@ def _judging(
     def judge_batches(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             if batch.num_rows:
-                yield _judge_batch(batch, carrier.model(), rules)
+                model = carrier.model()
+                model.detector.device = rules.device
+                yield _judge_batch(batch, model, rules)
 
     return judge_batches
 

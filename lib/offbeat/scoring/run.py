@@ -43,6 +43,7 @@ class Scorer:
             min_events=conf.score.min_events,
             unknown_limit=conf.score.unknown_limit,
             event_detail=conf.score.event_detail,
+            device=conf.model.device,
         )
         self.version = version
         self.carrier = carrier

@@ -109,6 +109,7 @@ def run(lake: Lake, conf: Config, *, run_id: str) -> dict[str, Any]:
         UsageError: the detector or one of its settings is unknown.
     """
     detector = create(conf.model.detector)
+    detector.device = conf.model.device
     data = load_training_data(lake, conf)
     log.info("training %s on %s sessions, %s", detector.name, f"{len(data.train):,}", describe(data.rule))
     began = time.monotonic()
