@@ -19,7 +19,7 @@ import numpy as np
 IMPOSSIBLE = -1e9  # logit of what can't come: padding and <start>
 MAX_ONE_HOT = 96  # tokens and gap classes up to which a one-hot row in the stack beats a look-up
 BLOCK = 384  # columns that go through the layers together: their gates stay in the cache
-_LOGITS = 1 << 22  # logits held at a time, elements
+_LOGITS = 1 << 23  # logits held at a time, elements
 _TILE = 1 << 17  # of these, what is summed up at a time where only the sum counts: stays in the cache
 
 
@@ -110,6 +110,7 @@ class Network:
         self.out_joined = np.concatenate([self.out_weights, self.out_bias], axis=1)
         self._gates = np.empty((4 * self.units, self.block), np.float32)
         self._spare = np.empty((self.units, self.block), np.float32)
+        self._logits = np.empty((self.tile, self.block), np.float32)
 
     @property
     def depth(self) -> int:
@@ -174,7 +175,9 @@ class Network:
         top = np.full(high - low, 0 if self.small_logits else -np.inf, np.float32)
         total = np.zeros(high - low, np.float32)
         for first in range(0, len(self.out_joined), self.tile):
-            logits = self.out_joined[first : first + self.tile] @ own
+            weights = self.out_joined[first : first + self.tile]
+            logits = self._logits.ravel()[: len(weights) * (high - low)].reshape(len(weights), high - low)
+            np.matmul(weights, own, out=logits)
             if not self.small_logits:
                 higher = np.maximum(top, logits.max(axis=0))
                 total *= np.exp(top - higher)
