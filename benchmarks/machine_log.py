@@ -18,6 +18,7 @@ _LATER = ("verified", "served", "served_remote", "moved", "failed_read", "replic
 _PLACES = ("here", "near", "far")
 _COPYING = tuple(f"{step}_{place}" for place in _PLACES for step in _STEPS)
 _EVENTS = ("allocated", *_COPYING, *_LATER, "delete_asked", "deleted", "invalidated")
+_UNEVEN = 0.3  # how much of a step's time is chance
 _LATER_SHARE, _DELETED_SHARE = 0.15, 0.6
 _BLOCKS_A_FILE = 50_000
 _START_US = 1_740_960_000_000_000  # 2025-03-03
@@ -42,7 +43,9 @@ def write_machine_log(folder: Path, *, rows: int, seed: int = 0, pace: float = 0
 def _blocks(rng: np.random.Generator, first: int, n: int, pace: float) -> pa.Table:
     """All events of `n` blocks, in the order of their times."""
     own_pace = np.exp(pace * rng.standard_normal((n, len(_PLACES), 1)))
-    steps = np.cumsum(own_pace * rng.exponential(1.0, (n, len(_PLACES), len(_STEPS))), axis=2)
+    steps = np.cumsum(
+        own_pace * (1 - _UNEVEN + _UNEVEN * rng.exponential(1.0, (n, len(_PLACES), len(_STEPS)))), axis=2
+    )
     codes = [np.zeros((n, 1), np.int64), np.tile(1 + np.arange(len(_COPYING)), (n, 1))]
     at = [np.zeros((n, 1)), steps.reshape(n, -1)]
     end = steps.max(axis=(1, 2))
