@@ -84,6 +84,16 @@ class Columns(Section):
         return data
 
 
+class Labels(Section):
+    """A file that says which entities are faulty, for a log that doesn't say so itself."""
+
+    path: str = Field(description="csv with a header; variables as ${NAME}")
+    entity: str = Field(
+        "entity", description="its column that names the entity, as source.columns.entity gives it"
+    )
+    label: str = Field("label", description="its column with 0 or 1")
+
+
 class Source(Section):
     """Where events come from."""
 
@@ -96,6 +106,7 @@ class Source(Section):
     new_columns: Literal["ignore", "keep"] = "ignore"
     role: Literal["train", "score", "both"] = "both"
     label: Literal[0, 1] | None = Field(None, description="where a whole source is of one kind")
+    labels: Labels | None = Field(None, description="where a file of its own has the labels, by entity")
     options: dict[str, str] = Field(
         default_factory=dict, description="options of the reader (delimiter, url, dbtable)"
     )
@@ -171,11 +182,32 @@ class Drift(Section):
     limit: Share | None = None
 
 
+STRESSES = ("label_noise", "class_ratio", "train_faults", "vocabulary_growth", "drift")
+
+
+def _stresses(value: Any) -> Any:
+    return {True: STRESSES, False: ()}.get(value, value) if isinstance(value, bool) else _as_list(value)
+
+
+Stress = Literal["label_noise", "class_ratio", "train_faults", "vocabulary_growth", "drift"]
+
+
 class Evaluate(Section):
-    """What the evaluation compares and scales to."""
+    """What the evaluation compares, scales to and guards against."""
 
     detectors: Names = Field(
-        ("new_event", "length", "counts", "ngram2", "edit"), description="simple ones set beside"
+        ("new_event", "length", "counts", "ngram2", "edit", "interarrival"),
+        description="detectors set beside the champion; inter-arrival only where the log has times",
+    )
+    stress: Annotated[tuple[Stress, ...], BeforeValidator(_stresses)] = Field(
+        (), description="stress curves, which take minutes: true for all, or some of them"
+    )
+    one_side: Names = Field(
+        (), description="covariates none of whose values may be on two sides of the split (title, cohort)"
+    )
+    known_after: dict[str, str] = Field(
+        default_factory=dict,
+        description="columns that are known only after the outcome, and when: evaluation fails if one is used",
     )
     scale_normals: int | None = Field(
         None, ge=1, description="normal sessions that the false-positive rate is scaled to"
@@ -205,6 +237,25 @@ class Tabular(Section):
         default_factory=dict, description="a model's own knobs, by its name"
     )
     cost: Cost = Field(default_factory=Cost)
+
+
+class Mask(Section):
+    """What varies in a line, besides addresses, paths, ids and numbers, which are known."""
+
+    name: str = Field(pattern=r"^[a-z_]+$", description="stands in the template as <name>")
+    pattern: str = Field(description="regular expression of what varies")
+
+
+class Templates(Section):
+    """How pack machine_logs makes events of raw lines: by templates, mined on the training part and frozen."""
+
+    mine: bool = Field(True, description="false: the column `event` holds event names already")
+    similarity: Annotated[float, Field(gt=0, le=1)] = Field(
+        0.4, description="share of words that must agree for a line to join a template"
+    )
+    depth: int = Field(4, ge=3, le=20, description="of Drain's tree")
+    masks: tuple[Mask, ...] = Field((), description="own masks, before the usual ones")
+    max_lines: int = Field(200_000, ge=1, description="distinct masked lines mined, the most frequent first")
 
 
 class Generate(Section):
@@ -238,6 +289,7 @@ class Config(Section):
     drift: Drift = Field(default_factory=Drift)
     tabular: Tabular = Field(default_factory=Tabular)
     evaluate: Evaluate = Field(default_factory=Evaluate)
+    templates: Templates = Field(default_factory=Templates)
     output: dict[str, Any] = Field(default_factory=dict, description="what a pack writes besides tables")
     generate: Generate = Field(default_factory=Generate)
     serve: Serve = Field(default_factory=Serve)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from offbeat.config import Config
-from offbeat.evaluation.report import HONEST, ORACLE
+from offbeat.evaluation.judged import HONEST, ORACLE
 from offbeat.logs import one_line
 from offbeat.packs import story_of
 from offbeat.tables import Lake

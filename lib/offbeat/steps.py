@@ -77,9 +77,11 @@ def _generate(context: Context, _run_id: str) -> Summary:
 def _ingest(context: Context, _run_id: str) -> Summary:
     """Take what is new at the sources into `events` and `quarantine`."""
     from offbeat.ingest.run import run
+    from offbeat.packs import rewrite_of
 
     wanted = ("time_from", "time_to", "replay_quarantine")
     options = {name: context.options[name] for name in wanted if context.options.get(name)}
+    options["rewrite"] = rewrite_of(context.lake, context.conf)
     return run(context.lake, context.conf, run_date=context.run_date, **options)
 
 
@@ -147,8 +149,7 @@ def run(context: Context) -> Summary:
     if context.options.get("retrain") or _champion(context) is None:
         summary["train"] = train(context)
     summary["score"] = score(context)
-    if _can_evaluate(context):
-        summary["evaluate"] = evaluate(context)
+    summary["evaluate"] = evaluate(context)
     summary["report"] = report(context)
     return summary
 
@@ -176,17 +177,6 @@ def _registry(context: Context) -> Any:
 def _champion(context: Context) -> str | None:
     champion: str | None = _registry(context).champion()
     return champion
-
-
-def _can_evaluate(context: Context) -> bool:
-    """Whether anything says which sessions are faulty: labels of the source, a generator's truth, or the pack."""
-    from offbeat.packs import own_step
-
-    conf = context.conf
-    if own_step(conf, "evaluate") is not None:
-        return True
-    labelled = any(source.columns.label or source.label is not None for source in conf.source)
-    return labelled or (conf.generate.path is not None and conf.generate.plant)
 
 
 def _is_generated(conf: Config) -> bool:

@@ -6,7 +6,7 @@ from offbeat.detectors.vocabulary import UNKNOWN, Vocabulary
 from offbeat.errors import UsageError
 from offbeat.evaluation import compare
 from offbeat.evaluation.cost import earns_its_cost
-from offbeat.evaluation.report import Rules, Subject
+from offbeat.evaluation.judged import Rules, Subject
 
 VOCABULARY = Vocabulary.fit({"open": 300, "play": 200, "close": 100})
 OPEN, PLAY, CLOSE = 4, 5, 6

@@ -4,7 +4,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from offbeat.evaluation.report import Judged, Rules, Subject, evaluate_detector
+from offbeat.evaluation.judged import Judged, Rules, Subject
+from offbeat.evaluation.report import evaluate_detector
 from offbeat.tables.contract import EVALUATIONS
 
 SUBJECT = Subject("evaluate-1", "v1", "lstm", seconds=12.5)

@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from offbeat.detectors import create
+from offbeat.detectors import Detector, create
 from offbeat.detectors.base import Sequences
 from offbeat.detectors.vocabulary import Vocabulary
-from offbeat.evaluation.report import Judged, Row, Rules, Subject, evaluate_detector
+from offbeat.evaluation.judged import Judged, Row, Rules, Subject
+from offbeat.evaluation.report import evaluate_detector
 from offbeat.evaluation.subsets import hash_sequences, seen_before
 from offbeat.scoring.verdicts import ANOMALOUS, UNKNOWN_EVENT, judge, unknown_share
 from offbeat.training.calibration import calibrate
@@ -35,7 +36,7 @@ class Attempt:
     seconds: float
 
 
-def compare_detectors(
+def compare_detectors(  # noqa: PLR0913 - three samples, and how they are judged
     train: Sequences,
     validation: Sequences,
     test: Sequences,
@@ -45,6 +46,7 @@ def compare_detectors(
     vocabulary: Vocabulary,
     subject: Subject,
     rules: Rules,
+    kinds: np.ndarray | None = None,
 ) -> list[Row]:
     """Rows of the table `evaluations` for each detector, with the seconds that it took.
 
@@ -57,6 +59,7 @@ def compare_detectors(
         vocabulary: that encoded all three, fitted on the training part.
         subject: run, model and split that the rows go under; its detector and seconds are replaced.
         rules: budget, verdicts, scaling and draws; its seed is the detectors' too.
+        kinds: of the faults, see `Judged`.
 
     Raises: UsageError: there is no such detector.
     """
@@ -74,6 +77,7 @@ def compare_detectors(
             seen_in_training=seen,
             unknown=verdicts == UNKNOWN_EVENT,
             flags=verdicts == ANOMALOUS,
+            kinds=kinds,
         )
         rows += evaluate_detector(judged, replace(subject, detector=name, seconds=attempt.seconds), rules)
     return rows
@@ -93,14 +97,24 @@ def try_detector(
     Raises: UsageError: there is no such detector.
     """
     began = time.monotonic()
-    detector = create(name)
-    detector.fit(train, validation, vocabulary=vocabulary, seed=rules.seed)
-    calibration = calibrate(detector, validation, budget=rules.budget, seed=rules.seed, mixed=rules.mixed)
-    threshold = float(calibration.threshold)
+    detector, threshold = fit_detector(name, train, validation, vocabulary, rules)
     scores = detector.score(test)
     seconds = time.monotonic() - began
     log.info("%s: fitted, calibrated and scored in %.1f s", name, seconds)
     return Attempt(scores, threshold, seconds)
+
+
+def fit_detector(
+    name: str, train: Sequences, validation: Sequences, vocabulary: Vocabulary, rules: Rules
+) -> tuple[Detector, float]:
+    """A detector with the settings that it has by default, and its threshold for the budget.
+
+    Raises: UsageError: there is no such detector.
+    """
+    detector = create(name)
+    detector.fit(train, validation, vocabulary=vocabulary, seed=rules.seed)
+    found = calibrate(detector, validation, budget=rules.budget, seed=rules.seed, mixed=rules.mixed)
+    return detector, float(found.threshold)
 
 
 def verdicts_of(attempt: Attempt, test: Sequences, rules: Rules) -> np.ndarray:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from offbeat.evaluation.report import FLAGGED, HONEST, REFERENCE
+from offbeat.evaluation.judged import FLAGGED, HONEST, REFERENCE
 from offbeat.evaluation.subsets import ALL
 
-NETWORKS = ("lstm", "gru")
+NETWORKS = ("lstm", "gru", "ensemble")
+"""A detector is a network where one of these is part of its name, as in `lstm_classifier`; an ensemble holds some."""
 _LABELS = {"f1_scaled": "scaled F1", "f1": "F1", "pr_auc_scaled": "scaled PR-AUC", "pr_auc": "PR-AUC"}
 
 
@@ -24,7 +25,12 @@ class _Standing:
     seconds: float | None
 
 
-def earns_its_cost(rows: Iterable[Mapping[str, Any]], *, networks: Collection[str] = NETWORKS) -> str:
+def is_network(name: str) -> bool:
+    """Whether a detector has to earn its cost beside the simple ones."""
+    return any(part in NETWORKS for part in name.split("_"))
+
+
+def earns_its_cost(rows: Iterable[Mapping[str, Any]], *, networks: Callable[[str], bool] = is_network) -> str:
     """Say of each network whether it is worth more than the simple detectors, and what it costs.
 
     A network earns its cost where its honest F1 (scaled, where the rows have it) is above that of every simple detector
@@ -33,13 +39,13 @@ def earns_its_cost(rows: Iterable[Mapping[str, Any]], *, networks: Collection[st
 
     Args:
         rows: of the table evaluations: network and simple ones, any subsets and splits.
-        networks: names of the detectors that are networks.
+        networks: whether a detector of that name is a network.
 
     Returns:
         A sentence or two per network and split.
     """
     standings = _standings(rows)
-    ours = [one for one in standings if one.name in networks]
+    ours = [one for one in standings if networks(one.name)]
     if not ours:
         return "No network was judged, so there is no cost to earn."
     return " ".join(
@@ -47,9 +53,9 @@ def earns_its_cost(rows: Iterable[Mapping[str, Any]], *, networks: Collection[st
     )
 
 
-def _comparable(network: _Standing, other: _Standing, networks: Collection[str]) -> bool:
+def _comparable(network: _Standing, other: _Standing, networks: Callable[[str], bool]) -> bool:
     same = (network.split, network.budget) == (other.split, other.budget)
-    return same and other.name not in networks
+    return same and not networks(other.name)
 
 
 def _standings(rows: Iterable[Mapping[str, Any]]) -> list[_Standing]:

@@ -5,90 +5,33 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from offbeat.evaluation import intervals, metrics
 from offbeat.evaluation.intervals import Interval
+from offbeat.evaluation.judged import (
+    FLAGGED,
+    HONEST,
+    ORACLE,
+    REFERENCE,
+    WITHOUT_UNKNOWN,
+    Judged,
+    Row,
+    Rules,
+    Subject,
+)
 from offbeat.evaluation.metrics import Number, Ranking
 from offbeat.evaluation.subsets import ALL, subset_masks
 
-HONEST, ORACLE, REFERENCE = "honest", "oracle", "reference"
-FLAGGED, WITHOUT_UNKNOWN = "flagged", "without_unknown"
+CURVE = "precision_at_recall_"
+CURVE_LEVELS = tuple(level / 20 for level in range(1, 21))
+_ROUNDING = 1e-9
 
-Row = dict[str, Any]
 _COUNTS = {"true_positives": "tp", "false_positives": "fp", "false_negatives": "fn", "true_negatives": "tn"}
 _NONE = Interval(math.nan, math.nan)
 _IN_HINDSIGHT = "best threshold on the test set itself"
 _Asked = tuple[Callable[[Ranking], Number], str, str | None]
-
-
-@dataclass(frozen=True)
-class Subject:
-    """What was judged, on what: the columns that all its rows share.
-
-    Attributes:
-        seconds: wall seconds that it took to fit and to score; None: not known.
-    """
-
-    run_id: str
-    model_version: str
-    detector: str
-    split: str = "test"
-    seconds: float | None = None
-
-
-@dataclass(frozen=True)
-class Rules:
-    """How it is judged.
-
-    Attributes:
-        budget: share of normal sessions that the threshold was set to flag, on validation normals.
-        scale_normals: normal sessions that the false-positive rate is scaled to; None: not scaled.
-        resamples: draws per interval.
-        seed: of the draws, and of the detectors that are set beside.
-        mixed: whether the sessions that set the threshold may be faulty; see `training.calibration`.
-        min_events, unknown_limit: what makes the verdicts short and unknown_event; see section `score` of a config.
-    """
-
-    budget: float
-    scale_normals: float | None = None
-    resamples: int = 1000
-    seed: int = 0
-    mixed: bool = False
-    min_events: int = 2
-    unknown_limit: float = 0.5
-
-
-@dataclass(frozen=True)
-class Judged:
-    """Sessions of a test set, judged by one detector; all arrays are [n], in the same order.
-
-    Attributes:
-        labels: 1 abnormal, 0 normal, NaN or None unlabelled.
-        scores: higher is stranger.
-        threshold: a session that scores above it is anomalous; set without a look at these sessions.
-        sequence_hash: of the event sequence; see `subsets.hash_sequences` and `frames.sequence_hash`.
-        seen_in_training: bool: the sequence occurs in training.
-        unknown: bool: the verdict is unknown_event. None: never.
-        flags: bool: the verdict is anomalous. None: the score is above the threshold.
-    """
-
-    labels: np.ndarray
-    scores: np.ndarray
-    threshold: float
-    sequence_hash: np.ndarray
-    seen_in_training: np.ndarray
-    unknown: np.ndarray | None = None
-    flags: np.ndarray | None = None
-
-    def flagged(self, rule: str) -> np.ndarray:
-        """Which sessions are flagged, by verdict rule: `flagged` or `without_unknown`."""
-        above = np.asarray(self.scores > self.threshold if self.flags is None else self.flags, bool)
-        if self.unknown is None:
-            return above
-        return np.asarray(above | self.unknown if rule == FLAGGED else above & ~self.unknown, bool)
 
 
 @dataclass(frozen=True)
@@ -147,6 +90,8 @@ def evaluate_detector(judged: Judged, subject: Subject, rules: Rules) -> list[Ro
         for rule in (FLAGGED, WITHOUT_UNKNOWN):
             figures += _flag_figures(part, judged.flagged(rule)[chosen], rule)
         figures += [*_budget_figures(part), *_score_figures(part), *_oracle_figures(part)]
+        if subset == ALL:
+            figures += _kind_figures(judged, labelled) + _curve_figures(part)
         rows += [_row(part, figure) for figure in figures]
     return rows
 
@@ -218,6 +163,37 @@ def _asked(k: int, normals: float | None) -> dict[str, _Asked]:
     return asked
 
 
+def _kind_figures(judged: Judged, labelled: np.ndarray) -> list[_Figure]:
+    """Recall of each kind of fault, at the threshold that was set."""
+    if judged.kinds is None:
+        return []
+    flags = judged.flagged(FLAGGED)
+    found = []
+    for kind in sorted(set(judged.kinds[labelled].tolist()) - {""}):
+        mine = flags[labelled & (judged.kinds == kind)]
+        interval = intervals.wilson_interval(float(mine.sum()), float(len(mine)))
+        note = f"of {len(mine):,} sessions with a fault of this kind"
+        found.append(_Figure(f"recall_{kind}", float(mine.mean()), interval, note=note))
+    return found
+
+
+def _curve_figures(part: _Part) -> list[_Figure]:
+    """The precision-recall curve as a few points: the highest precision that a recall, or a higher one, has."""
+    if not part.labels.any() or part.labels.all():
+        return []
+    ranking = metrics.rank_sessions(part.labels, part.scores)
+    if part.normals is not None:
+        ranking = ranking.scaled_to(part.normals)
+    recall, precision = ranking.tp / ranking.tp[-1], ranking.tp / (ranking.tp + ranking.fp)
+    best = np.maximum.accumulate(precision[::-1])[::-1]
+    note = "a point of the precision-recall curve" + ("" if part.normals is None else ", normals scaled")
+    return [
+        _Figure(f"{CURVE}{level:.2f}", float(best[min(at, len(best) - 1)]), basis=REFERENCE, note=note)
+        for level in CURVE_LEVELS
+        for at in [int(np.searchsorted(recall, level - _ROUNDING))]
+    ]
+
+
 def _budget_figures(part: _Part) -> Iterator[_Figure]:
     """What the score alone finds at the threshold that was set for the alert budget."""
     above = metrics.confusion(part.labels, part.scores > part.threshold)
@@ -257,8 +233,12 @@ def _row(part: _Part, figure: _Figure) -> Row:
         "low": low,
         "high": high,
         "seconds": part.subject.seconds,
-        "note": figure.note if value is not None else _why_none(part),
+        "note": _noted(part.subject.remark, figure.note if value is not None else _why_none(part)),
     }
+
+
+def _noted(remark: str, note: str | None) -> str | None:
+    return "; ".join(text for text in (remark, note) if text) or None
 
 
 def _why_none(part: _Part) -> str:

@@ -1,13 +1,14 @@
-"""The step `evaluate`: the champion on sessions it has not seen, beside the simple detectors, into `evaluations`."""
+"""The step `evaluate`: the champion on sessions it has not seen, beside the simple detectors, into `evaluations`.
+
+Where the log has labels of both kinds they judge. Where it has not, faults are put into held-out sessions, and every
+row says that they are synthetic.
+"""
 
 from __future__ import annotations
 
-import logging
 import time
-from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -15,42 +16,21 @@ from pyspark.sql import functions as F
 from offbeat.config import Config, Sample
 from offbeat.detectors.encoding import encode_sessions
 from offbeat.errors import InputRefused, UsageError
-from offbeat.evaluation.compare import compare_detectors
+from offbeat.evaluation import guards, synthetic
 from offbeat.evaluation.cost import earns_its_cost
-from offbeat.evaluation.frames import assert_parts_disjoint
-from offbeat.evaluation.report import Judged, Row, Rules, Subject, evaluate_detector
-from offbeat.evaluation.subsets import hash_sequences, seen_before
-from offbeat.scoring.verdicts import ANOMALOUS, OPEN, UNKNOWN_EVENT
+from offbeat.evaluation.judged import HONEST, Row, Subject
+from offbeat.evaluation.judging import Evaluation, TestSet, judge_all
+from offbeat.scoring.verdicts import OPEN
 from offbeat.tables.contract import EVALUATIONS, SESSION_SCORES, SESSIONS
 from offbeat.tables.lake import Lake
 from offbeat.training.artifact import Artifact, load_artifact
 from offbeat.training.registry import Registry
-from offbeat.training.run import is_mixed, load_training_data
+from offbeat.training.run import load_training_data
 from offbeat.training.sample import collect_sequences, sample_sessions
 from offbeat.training.split import TEST, SplitRule
 
-log = logging.getLogger(__name__)
-
 _MOST_SESSIONS = 200_000  # judged on the driver; a hash of their ids chooses them from a larger log
 _SHOWN = ("precision", "recall", "fpr", "f1", "f1_scaled", "pr_auc", "balanced_accuracy", "accuracy")
-
-
-@dataclass(frozen=True)
-class TestSet:
-    """Sessions that the model has not seen, with what it said of them.
-
-    Attributes:
-        rows: sequences as in table sessions, with score, verdict and label.
-        labels: 0 or 1 per session, NaN where there is none.
-    """
-
-    rows: pa.Table
-    labels: np.ndarray
-
-    def column(self, name: str) -> np.ndarray:
-        """A column as a NumPy array."""
-        found: np.ndarray = self.rows[name].to_numpy()
-        return found
 
 
 def run(lake: Lake, conf: Config, *, run_id: str, labels: DataFrame | None = None) -> dict[str, Any]:
@@ -58,7 +38,7 @@ def run(lake: Lake, conf: Config, *, run_id: str, labels: DataFrame | None = Non
 
     Args:
         lake: with sessions, their scores, and the model.
-        conf: section `evaluate` names the detectors that are set beside.
+        conf: section `evaluate` names the detectors that are set beside, and the stress curves.
         run_id: written beside each row.
         labels: `session_id` and `faulty` (0, 1) where something else than the log's own label knows.
 
@@ -67,7 +47,7 @@ def run(lake: Lake, conf: Config, *, run_id: str, labels: DataFrame | None = Non
 
     Raises:
         UsageError: nothing has been scored yet.
-        InputRefused: no session of the test part has a label.
+        InputRefused: there is no session to judge by.
         GuardFailed: a session is both trained on and judged by, or a figure would rest on another leak.
     """
     registry = Registry(lake, conf.name, folder=conf.output.get("models"))
@@ -76,45 +56,59 @@ def run(lake: Lake, conf: Config, *, run_id: str, labels: DataFrame | None = Non
         raise UsageError(f"lake {lake.location}: nothing to evaluate yet; run train and score first")
     model = load_artifact(registry.path(version))
     rule = SplitRule.from_json(model.record["split"])
-    test = _test_set(lake, conf, version, rule, labels)
-    if not np.isfinite(test.labels).any():
+    sessions = lake.read(SESSIONS).withColumn("part", rule.part())
+    guards.assert_split_clean(sessions, conf, rule)
+    guards.assert_templates_clean(lake, conf, rule)
+    scored = _scored(lake, sessions, version, labels)
+    guards.assert_features_clean(scored, conf)
+    data = load_training_data(lake, conf, rule=rule)
+    guards.assert_vocabulary_clean(sessions, model.vocabulary, data.vocabulary.events)
+    test = _test_set(scored, conf)
+    if not len(test.labels):
         raise InputRefused(
-            f"lake {lake.location}: no session of the test part has a label; give source.columns.label, or label "
-            "where a whole source is of one kind"
+            f"lake {lake.location}: no closed session in the test part; take a longer log or change model.split"
         )
     seconds = model.history.seconds + _seconds_to_score(model, test)
     subject = Subject(run_id, version, model.detector.name, seconds=seconds)
-    rows = _judge(lake, conf, model, test, rule, subject)
+    rows = judge_all(Evaluation(conf, model, data, test, subject))
     lake.merge(EVALUATIONS, lake.spark.createDataFrame(rows, EVALUATIONS.schema))
+    return _summary(rows, test, subject)
+
+
+def _summary(rows: list[Row], test: TestSet, subject: Subject) -> dict[str, Any]:
+    split = subject.split if test.has_both_kinds else synthetic.SPLIT
+    kinds = {row["metric"] for row in rows if row["metric"].startswith("recall_")} - {"recall_at_k"}
     honest = {
         row["metric"]: row["value"]
         for row in rows
-        if row["detector"] == model.detector.name
-        and (row["subset"], row["verdict_rule"], row["basis"]) == ("all", "flagged", "honest")
-        and row["metric"] in _SHOWN
+        if (row["detector"], row["split"]) == (subject.detector, split)
+        and (row["subset"], row["verdict_rule"], row["basis"]) == ("all", "flagged", HONEST)
+        and (row["metric"] in _SHOWN or row["metric"] in kinds)
     }
     return {
         "judged_sessions": len(test.labels),
+        "judged_by": "labels" if test.has_both_kinds else "synthetic faults",
         "figures": len(rows),
-        "model_version": version,
+        "model_version": subject.model_version,
         **honest,
-        "earns_its_cost": earns_its_cost(rows),
+        "earns_its_cost": earns_its_cost(row for row in rows if row["split"] == split),
     }
 
 
-def _test_set(lake: Lake, conf: Config, version: str, rule: SplitRule, labels: DataFrame | None) -> TestSet:
-    sessions = lake.read(SESSIONS).withColumn("part", rule.part())
-    assert_parts_disjoint(sessions, "session_id")
-    if rule.by in ("role", "entity"):
-        assert_parts_disjoint(sessions, "entity", what="entity")
+def _scored(lake: Lake, sessions: DataFrame, version: str, labels: DataFrame | None) -> DataFrame:
+    """Whole sessions of the test part with score and verdict, and with labels where they are known."""
     scores = lake.read(SESSION_SCORES).where(F.col("model_version") == version)
     scored = sessions.where(F.col("part") == TEST).join(
         scores.select("session_id", "score", "verdict"), "session_id"
     )
     scored = scored.where(F.col("verdict") != OPEN)
-    if labels is not None:
-        known = labels.select("session_id", F.col("faulty").alias("label"))
-        scored = scored.drop("label").join(known, "session_id", "left")
+    if labels is None:
+        return scored
+    known = labels.select("session_id", F.col("faulty").alias("label"))
+    return scored.drop("label").join(known, "session_id", "left")
+
+
+def _test_set(scored: DataFrame, conf: Config) -> TestSet:
     chosen = sample_sessions(scored, Sample(max_sessions=_MOST_SESSIONS, by=()), seed=conf.model.seed)
     rows = collect_sequences(chosen, "score", "verdict", "label")
     return TestSet(rows, rows["label"].cast(pa.float64()).to_numpy())
@@ -125,43 +119,3 @@ def _seconds_to_score(model: Artifact, test: TestSet) -> float:
     began = time.monotonic()
     model.detector.score(encode_sessions(test.rows, model.vocabulary))
     return time.monotonic() - began
-
-
-def _judge(
-    lake: Lake, conf: Config, model: Artifact, test: TestSet, rule: SplitRule, subject: Subject
-) -> list[Row]:
-    """Rows of the champion, and of the simple detectors on the same sessions."""
-    data = load_training_data(lake, conf, rule=rule)
-    sequences = encode_sessions(test.rows, data.vocabulary)
-    hashes = hash_sequences(sequences)
-    rules = Rules(
-        budget=conf.score.alert_budget,
-        scale_normals=conf.evaluate.scale_normals,
-        mixed=is_mixed(conf),
-        min_events=conf.score.min_events,
-        unknown_limit=conf.score.unknown_limit,
-        resamples=conf.evaluate.resamples,
-        seed=conf.model.seed,
-    )
-    verdicts = test.column("verdict")
-    judged = Judged(
-        labels=test.labels,
-        scores=test.column("score"),
-        threshold=model.calibration.threshold,
-        sequence_hash=hashes,
-        seen_in_training=seen_before(hashes, hash_sequences(data.train)),
-        unknown=verdicts == UNKNOWN_EVENT,
-        flags=verdicts == ANOMALOUS,
-    )
-    rows = evaluate_detector(judged, subject, rules)
-    log.info("comparing with %s", ", ".join(conf.evaluate.detectors))
-    return rows + compare_detectors(
-        data.train,
-        data.validation,
-        sequences,
-        test.labels,
-        conf.evaluate.detectors,
-        vocabulary=data.vocabulary,
-        subject=subject,
-        rules=rules,
-    )

@@ -16,7 +16,7 @@ from pyspark import StorageLevel
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from offbeat.ingest import columns, contract, identity, ledger, limit, news, publish, sources
+from offbeat.ingest import columns, contract, identity, labels, ledger, limit, news, publish, sources
 from offbeat.ingest.job import KINDS, Counts, Job
 from offbeat.ingest.ledger import Batch, Seen
 from offbeat.tables.contract import EVENTS, QUARANTINE
@@ -45,6 +45,8 @@ def take_new(job: Job) -> Counts:
 
 def _plan(job: Job, seen: Seen, batch: Batch) -> None:
     job.lake.ensure(EVENTS, QUARANTINE)
+    if job.rewrite is not None:
+        job.rewrite.keep()
     ledger.plan(job.lake, batch, seen=seen, run_date=job.run_date)
 
 
@@ -138,11 +140,13 @@ def _parsed(job: Job, batch: Batch, seen: Seen) -> tuple[DataFrame, Kinds]:
         groups = sources.read(job.lake.spark, source, files, salt=str(place), known=known) if files else []
         kinds[name] = columns.kinds_of(groups, source, before=seen.columns.get(name))
         applied = (contract.apply(rows, source, newest=job.newest, oldest=oldest) for rows in groups)
-        frames += [frame.withColumn("source", F.lit(name)) for frame in applied]
+        labelled = (labels.add_labels(frame, source) for frame in applied)
+        frames += [frame.withColumn("source", F.lit(name)) for frame in labelled]
     if not frames:
         raise sources.no_rows([one.file for one in batch.files])
     rows = functools.reduce(DataFrame.unionByName, frames)
-    return _within(job, identity.add_event_id(rows, dedupe=job.conf.sessions.dedupe)), kinds
+    rows = _within(job, identity.add_event_id(rows, dedupe=job.conf.sessions.dedupe))
+    return (rows if job.rewrite is None else job.rewrite.apply(rows)), kinds
 
 
 def _within(job: Job, rows: DataFrame) -> DataFrame:

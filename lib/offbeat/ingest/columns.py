@@ -31,7 +31,7 @@ _NESTED = (ArrayType, BinaryType, MapType, StructType)
 def columns_of(source: Source) -> Columns:
     """Which columns of a source are what; a format that says so itself needs no words in the config."""
     if source.format == "sequences":
-        return sequences.COLUMNS
+        return sequences.columns(source.columns)
     return xes.columns(source.columns) if source.format == "xes" else source.columns
 
 

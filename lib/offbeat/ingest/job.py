@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
+from typing import Protocol
+
+from pyspark.sql import DataFrame
 
 from offbeat.config import Config
 from offbeat.tables.lake import Lake
@@ -12,11 +15,22 @@ Counts = dict[str, int]
 KINDS = ("rows_in", "events", "duplicates", "quarantined")
 
 
+class Rewrite(Protocol):
+    """What a pack makes of events before they are written: templates of raw lines."""
+
+    def apply(self, rows: DataFrame) -> DataFrame:
+        """The same rows of the contract, with other events."""
+
+    def keep(self) -> None:
+        """Write what `apply` has learnt from the rows, so that every later run gives the same events."""
+
+
 @dataclass(frozen=True)
 class Job:
     """A run of the step.
 
     Attributes:
+        rewrite: what the config's pack makes of events; ids are taken before, of what came.
         run_date: UTC instant that the run stands for.
         time_from: where given, earlier events are left out.
         time_to: where given, events from this instant on are left out.
@@ -27,6 +41,7 @@ class Job:
     run_date: dt.datetime
     time_from: dt.datetime | None = None
     time_to: dt.datetime | None = None
+    rewrite: Rewrite | None = None
 
     @property
     def newest(self) -> dt.datetime:

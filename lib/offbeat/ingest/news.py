@@ -7,10 +7,11 @@ from dataclasses import replace
 
 from pyspark.sql import functions as F
 
-from offbeat.config import Source
+from offbeat.config import Columns, Source
 from offbeat.errors import InputRefused, UsageError
 from offbeat.ingest import sources
 from offbeat.ingest.files import SourceFile, add_hashes, query_hash
+from offbeat.ingest.formats import sequences
 from offbeat.ingest.formats.lines import read_lines
 from offbeat.ingest.job import Job
 from offbeat.ingest.ledger import Planned, Seen
@@ -99,7 +100,7 @@ def _assert_may_grow(job: Job, one: Planned) -> None:
     source = next(source for source in job.conf.source if sources.name_of(source) == one.source)
     if job.conf.sessions.dedupe == "none":
         why = "with dedupe: none its old rows would come twice; use dedupe: id"
-    elif source.format == "sequences" and not _has_ids(job, one.file):
+    elif source.format == "sequences" and not _has_ids(job, source, one.file):
         why = "its lines have no ids, so that its old ones would come twice; give lines an id"
     else:
         return
@@ -108,5 +109,7 @@ def _assert_may_grow(job: Job, one: Planned) -> None:
     )
 
 
-def _has_ids(job: Job, file: SourceFile) -> bool:
+def _has_ids(job: Job, source: Source, file: SourceFile) -> bool:
+    if sequences.is_table(source.columns):
+        return source.columns.entity != Columns().entity
     return read_lines(job.lake.spark, [file]).where(~F.col("raw").contains(",")).isEmpty()

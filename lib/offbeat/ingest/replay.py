@@ -10,7 +10,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from offbeat.config import Source
-from offbeat.ingest import contract, identity, publish, sources
+from offbeat.ingest import contract, identity, labels, publish, sources
 from offbeat.ingest.formats import delimited, json_lines, pattern, sequences
 from offbeat.ingest.job import KINDS, Counts, Job
 from offbeat.ingest.rows import Rows
@@ -41,7 +41,11 @@ def replay(job: Job) -> Counts:
     if not frames:
         return {}
     rows = functools.reduce(DataFrame.unionByName, frames)
-    rows = identity.add_event_id(rows, dedupe=conf.sessions.dedupe).persist(StorageLevel.MEMORY_AND_DISK)
+    rows = identity.add_event_id(rows, dedupe=conf.sessions.dedupe)
+    if job.rewrite is not None:
+        rows = job.rewrite.apply(rows)
+        job.rewrite.keep()
+    rows = rows.persist(StorageLevel.MEMORY_AND_DISK)
     try:
         return _publish(job, rows, known, batch_id)
     finally:
@@ -74,9 +78,10 @@ def _parsed(job: Job, known: DataFrame | None) -> list[DataFrame]:
         # With one source, rows belong to it also where its path has changed since.
         mine = quarantine if len(names) == 1 else quarantine.where(F.col("source") == name)
         groups = _rows(_as_often_as_came(mine), source, salt=str(place), known=known)
-        frames += [
+        applied = (
             contract.apply(rows, source, newest=job.newest, oldest=oldest, keep=_PLACE) for rows in groups
-        ]
+        )
+        frames += [labels.add_labels(frame, source) for frame in applied]
     left = quarantine.where(~F.col("source").isin(*names)) if len(names) > 1 else None
     if left is not None and not left.isEmpty():
         log.warning("ingest: rows in quarantine of sources that the config does not name stay there")
@@ -91,11 +96,14 @@ def _as_often_as_came(quarantine: DataFrame) -> DataFrame:
 
 def _rows(lines: DataFrame, source: Source, *, salt: str, known: DataFrame | None) -> list[Rows]:
     """Parse rows of text by the format of their source; rows of typed columns were kept as JSON."""
-    if source.format == "csv":
+    if source.format == "csv" or (source.format == "sequences" and sequences.is_table(source.columns)):
         headers = [row["raw_header"] for row in lines.select("raw_header").distinct().collect()]
-        return [
+        groups = [
             delimited.parse(lines.where(F.col("raw_header") == header), source, header) for header in headers
         ]
+        if source.format == "csv":
+            return groups
+        return [sequences.of_table(rows, source, salt=salt, known=known) for rows in groups]
     if source.format == "text":
         return [pattern.parse(lines, source)]
     if source.format == "sequences":

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from offbeat.config import Config
 from offbeat.errors import OffbeatError
 from offbeat.ingest import batches
-from offbeat.ingest.job import KINDS, Counts, Job, as_utc, start_as_utc
+from offbeat.ingest.job import KINDS, Counts, Job, Rewrite, as_utc, start_as_utc
 from offbeat.ingest.replay import replay
 from offbeat.tables.lake import Lake
 
@@ -25,6 +25,7 @@ def run(
     time_from: dt.datetime | None = None,
     time_to: dt.datetime | None = None,
     replay_quarantine: bool = False,
+    rewrite: Rewrite | None = None,
 ) -> Counts:
     """Take new files into `events` and `quarantine`, or the rows in quarantine once more.
 
@@ -35,6 +36,7 @@ def run(
         time_from: take only events from this instant on, also of files that were taken before.
         time_to: take only events before this instant, also of files that were taken before.
         replay_quarantine: read the rows in quarantine again, in place of the sources.
+        rewrite: what the config's pack makes of events; None: they stay as they came.
 
     Returns:
         rows_in, events, duplicates, quarantined; files_taken, files_skipped.
@@ -44,7 +46,7 @@ def run(
             nothing of the batch was written.
         OffbeatError: another ingest writes to this lake.
     """
-    job = Job(lake, conf, as_utc(run_date), start_as_utc(time_from), start_as_utc(time_to))
+    job = Job(lake, conf, as_utc(run_date), start_as_utc(time_from), start_as_utc(time_to), rewrite)
     totals = dict.fromkeys((*KINDS, "files_taken", "files_skipped"), 0)
     with _clean_loss():
         for step in (batches.finish_open, replay if replay_quarantine else batches.take_new):

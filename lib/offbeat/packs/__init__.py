@@ -11,6 +11,7 @@ Those that write return counts and figures for the run's summary. A module may h
 
 - `STEPS`: steps that the pack does in a way of its own, by name (`sessionize`, `train`, `score`, `evaluate`, `report`,
   …): each is called as `step(lake, conf, run_id=…, run_date=…)` in place of the house's, and may call that one itself.
+- `rewrite(lake, conf)`: what makes other events of those that came, an `ingest.job.Rewrite`, or None.
 - `story(lake, conf)`: what the terminal says after `run`, as lines.
 
 Tables that a pack writes are declared in its module `tables`, as the tuple `TABLES`.
@@ -28,9 +29,10 @@ from pyspark.sql import DataFrame
 
 from offbeat.config import Config
 from offbeat.errors import UsageError
+from offbeat.ingest.job import Rewrite
 from offbeat.tables import TABLES, Lake, Table
 
-PACKS = {"tvm": "offbeat.packs.tvm.pack"}
+PACKS = {"tvm": "offbeat.packs.tvm.pack", "machine_logs": "offbeat.packs.machine_logs.pack"}
 """Name of a pack -> its module, imported when it is first asked for."""
 
 
@@ -55,6 +57,12 @@ class OwnStep(Protocol):
 
     def __call__(self, lake: Lake, conf: Config, *, run_id: str, run_date: dt.datetime) -> dict[str, Any]:
         """Do the step; gives counts and figures, and `model_version` where a model was made or used."""
+
+
+def rewrite_of(lake: Lake, conf: Config) -> Rewrite | None:
+    """What the config's pack makes of events; None where it has none, or leaves them as they came."""
+    make = getattr(pack_of(conf), "rewrite", None) if conf.pack in PACKS else None
+    return make(lake, conf) if make is not None else None
 
 
 def pack_of(conf: Config) -> Pack:

@@ -240,8 +240,13 @@ EVALUATIONS = Table(
         _RUN,
         _MODEL,
         Col("detector", "string", "what was judged", null=False),
-        Col("split", "string", "which sessions it was judged on", null=False),
-        Col("subset", "string", "all, distinct or never_seen sequences", null=False),
+        Col("split", "string", "test; synthetic: faults put in; stress_<kind>: a stress curve", null=False),
+        Col(
+            "subset",
+            "string",
+            "all, distinct or never_seen sequences; of a stress curve its level",
+            null=False,
+        ),
         Col(
             "verdict_rule",
             "string",
@@ -286,6 +291,20 @@ RUNS = Table(
     key=("run_id",),
 )
 
+TEMPLATES = Table(
+    name="templates",
+    doc="A template of raw lines, mined on the training part and frozen. Key: config_name, template.",
+    columns=(
+        Col("config_name", "string", "config whose lines these are", null=False),
+        Col("template", "string", "event of the lines that match, <*> where any word may stand", null=False),
+        Col("place", "int", "0 = had the most lines", null=False),
+        Col("words", "array<string>", "the template's words", null=False),
+        Col("masks", "string", "what was masked before: names and patterns, as JSON", null=False),
+        Col("mined_on", "string", "which lines it was mined on: the split, as JSON", null=False),
+    ),
+    key=("config_name", "template"),
+)
+
 MINUTES_VIEWED = Table(
     name="minutes_viewed",
     doc="Minutes viewed as reported, on flagged sessions and without them. Key: day, partner, title, platform.",
@@ -316,6 +335,7 @@ TABLES = {
         TRUTH,
         EVALUATIONS,
         RUNS,
+        TEMPLATES,
         MINUTES_VIEWED,
     )
 }

@@ -7,15 +7,18 @@ import numpy as np
 from offbeat.detectors.base import Sequences
 from offbeat.detectors.vocabulary import SPECIALS
 
-KINDS = ("swap", "drop", "repeat", "insert")
+KINDS = ("swap", "drop", "repeat", "insert", "delay")
+"""The last needs times: it is put in only where gaps are known."""
 _LEAST_EVENTS = 3
+_DELAY = 30.0  # times as long as the longer of the gap that it was and the usual one
 
 
 def inject_faults(sequences: Sequences, *, vocabulary_size: int, seed: int) -> tuple[Sequences, np.ndarray]:
     """Put one fault into each session that is long enough for one.
 
     Args:
-        sequences: normal sessions; gaps are left out of the result.
+        sequences: normal sessions. Where their gaps are known, an event that moves takes its place's gap, one that is
+            put in halves the gap there, one that goes leaves its gap to the next.
         vocabulary_size: numbers below it, without the marks, can be inserted.
         seed: the same seed puts in the same faults.
 
@@ -24,27 +27,57 @@ def inject_faults(sequences: Sequences, *, vocabulary_size: int, seed: int) -> t
         those whose fault would change nothing, are left out.
     """
     rng = np.random.default_rng(seed)
-    faulty: list[np.ndarray] = []
+    usual = _usual_gap(sequences)
+    n_kinds = len(KINDS) if usual is not None else len(KINDS) - 1
+    found: list[tuple[np.ndarray, np.ndarray]] = []
     kinds: list[int] = []
     kept: list[int] = []
     for at in range(len(sequences)):
-        ids = sequences.ids[sequences.offsets[at] : sequences.offsets[at + 1]]
+        part = slice(sequences.offsets[at], sequences.offsets[at + 1])
+        ids = sequences.ids[part]
         if len(ids) < _LEAST_EVENTS:
             continue
-        kind = int(rng.integers(len(KINDS)))
-        changed = _changed(ids, KINDS[kind], vocabulary_size, rng)
+        gaps = np.full(len(ids), np.nan, np.float32) if sequences.gaps is None else sequences.gaps[part]
+        kind = int(rng.integers(n_kinds))
+        if KINDS[kind] == "delay":
+            changed = _delayed(ids, gaps, usual or 0.0, rng)
+        else:
+            changed = _changed(ids, gaps, KINDS[kind], vocabulary_size, rng)
         if changed is not None:
-            faulty.append(changed)
+            found.append(changed)
             kinds.append(kind)
             kept.append(at)
-    lengths = [len(ids) for ids in faulty]
-    flat = np.concatenate(faulty).astype(np.int32) if faulty else np.zeros(0, np.int32)
-    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    return Sequences(flat, offsets, sequences.starts[kept], sequences.ends[kept]), np.array(kinds, np.int64)
+    ids = np.concatenate([np.zeros(0, np.int32), *(ids for ids, _ in found)]).astype(np.int32)
+    gaps = np.concatenate([np.zeros(0, np.float32), *(gaps for _, gaps in found)]).astype(np.float32)
+    offsets = np.concatenate([[0], np.cumsum([len(ids) for ids, _ in found])]).astype(np.int64)
+    known = None if sequences.gaps is None else gaps
+    faulty = Sequences(ids, offsets, sequences.starts[kept], sequences.ends[kept], known)
+    return faulty, np.array(kinds, np.int64)
 
 
-def _changed(ids: np.ndarray, kind: str, vocabulary_size: int, rng: np.random.Generator) -> np.ndarray | None:
-    """The ids with one fault; None where it would leave them as they are."""
+def _usual_gap(sequences: Sequences) -> float | None:
+    """Median of the known gaps, seconds; None where none is known."""
+    known = np.zeros(0) if sequences.gaps is None else sequences.gaps[np.isfinite(sequences.gaps)]
+    return float(np.median(known)) if len(known) else None
+
+
+def _delayed(
+    ids: np.ndarray, gaps: np.ndarray, usual: float, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """The same events, one of them much later than it came."""
+    known = np.flatnonzero(np.isfinite(gaps))
+    if not len(known):
+        return None
+    at = int(rng.choice(known))
+    late = gaps.copy()
+    late[at] = _DELAY * max(float(gaps[at]), usual, 1.0)
+    return ids, late
+
+
+def _changed(
+    ids: np.ndarray, gaps: np.ndarray, kind: str, vocabulary_size: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Events and gaps with one fault; None where it would leave the events as they are."""
     at = int(rng.integers(len(ids) - 1))
     if kind == "swap":
         different = np.flatnonzero(ids[:-1] != ids[1:])
@@ -53,11 +86,14 @@ def _changed(ids: np.ndarray, kind: str, vocabulary_size: int, rng: np.random.Ge
         at = int(rng.choice(different))
         swapped = ids.copy()
         swapped[[at, at + 1]] = ids[[at + 1, at]]
-        return swapped
+        return swapped, gaps
     if kind == "drop":
-        return np.delete(ids, at)
-    if kind == "repeat":
-        return np.insert(ids, at + 1, ids[at])
-    if vocabulary_size <= len(SPECIALS):
+        left = np.delete(gaps, at)
+        left[at] = gaps[at] + gaps[at + 1]
+        return np.delete(ids, at), left
+    if kind == "insert" and vocabulary_size <= len(SPECIALS):
         return None
-    return np.insert(ids, at + 1, rng.integers(len(SPECIALS), vocabulary_size))
+    new = ids[at] if kind == "repeat" else rng.integers(len(SPECIALS), vocabulary_size)
+    halved = np.insert(gaps, at + 1, gaps[at + 1] / 2)
+    halved[at + 2] = gaps[at + 1] / 2
+    return np.insert(ids, at + 1, new), halved

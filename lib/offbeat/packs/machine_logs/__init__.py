@@ -1,0 +1,1 @@
+"""Machine logs: raw lines become events by templates, mined on the training part and frozen."""
