@@ -23,14 +23,15 @@ TABULAR = [
     "scikit-learn>=1.5",
     "threadpoolctl>=3",
 ]  # fits the classical models; scoring with them needs NumPy alone
+MINING = ["drain3>=0.9.11"]  # templates of raw lines; matching them needs none of it
 PAGES = ["Jinja2>=3.1", "vl-convert-python>=1.6"]
 BROWSER = ["axe-playwright-python>=0.1.4", "playwright>=1.50"]  # drives a Chromium that the machine has
 READERS = ["deltalake>=1.0", "duckdb>=1.2", "polars>=1.20"]  # of Delta tables, without Spark
 
 EXTRAS = {
-    "cluster": [*TENSORFLOW, *TABULAR],
-    "local": [*SPARK, *TENSORFLOW, *TABULAR],
-    "train": [*TENSORFLOW, *TABULAR],
+    "cluster": [*TENSORFLOW, *TABULAR, *MINING],
+    "local": [*SPARK, *TENSORFLOW, *TABULAR, *MINING],
+    "train": [*TENSORFLOW, *TABULAR, *MINING],
     "reports": PAGES,
     "serve": PAGES,
     "bench": [*READERS, "psutil>=5.9"],

@@ -189,6 +189,15 @@ def _stresses(value: Any) -> Any:
     return {True: STRESSES, False: ()}.get(value, value) if isinstance(value, bool) else _as_list(value)
 
 
+class Published(Section):
+    """A figure that others have published on the same data: it stands beside ours, with its source."""
+
+    name: str = Field(description="method")
+    metric: str = Field("f1", description="as in the table evaluations: f1, f1_scaled, accuracy …")
+    value: float
+    source: str = Field(description="where it was published")
+
+
 Stress = Literal["label_noise", "class_ratio", "train_faults", "vocabulary_growth", "drift"]
 
 
@@ -202,6 +211,7 @@ class Evaluate(Section):
     stress: Annotated[tuple[Stress, ...], BeforeValidator(_stresses)] = Field(
         (), description="stress curves, which take minutes: true for all, or some of them"
     )
+    published: tuple[Published, ...] = Field((), description="figures of others that stand beside")
     one_side: Names = Field(
         (), description="covariates none of whose values may be on two sides of the split (title, cohort)"
     )

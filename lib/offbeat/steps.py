@@ -115,11 +115,23 @@ def _evaluate(context: Context, run_id: str) -> Summary:
     from offbeat.evaluation.run import run
     from offbeat.packs import pack_of
 
-    if context.conf.pack is None:
-        return run(context.lake, context.conf, run_id=run_id)
-    pack = pack_of(context.conf)
-    summary = run(context.lake, context.conf, run_id=run_id, labels=pack.labels(context.lake))
-    return summary | pack.after_evaluate(context.lake, context.conf, summary["model_version"])
+    lake, conf = context.lake, context.conf
+    pack = pack_of(conf) if conf.pack is not None else None
+    summary = run(lake, conf, run_id=run_id, labels=pack.labels(lake) if pack is not None else None)
+    if pack is not None:
+        summary |= pack.after_evaluate(lake, conf, summary["model_version"])
+    return summary | _evaluation_page(context, run_id)
+
+
+def _evaluation_page(context: Context, run_id: str) -> Summary:
+    """Write the page of the evaluation; a cluster that has no use for pages may lack what makes them."""
+    try:
+        from offbeat.reports.run import write_evaluation_page
+    except ImportError as error:
+        log.warning("no page of the evaluation: %s is not installed; install offbeat[reports]", error.name)
+        return {}
+    page = write_evaluation_page(context.lake, context.conf, run_id=run_id)
+    return {"page": page} if page is not None else {}
 
 
 def _report(context: Context, run_id: str) -> Summary:

@@ -13,7 +13,7 @@ S = "\u00a0"
 
 def judged(detector: str, value: float, spread: float | None = 0.01, **more) -> Evaluation:
     low, high = (None, None) if spread is None else (value - spread, value + spread)
-    return Evaluation(detector, "pr_auc", value, low=low, high=high, **more)
+    return Evaluation(detector, **({"metric": "f1", "value": value, "low": low, "high": high} | more))
 
 
 def test_minutes_of_a_generated_log():
@@ -39,37 +39,38 @@ def test_flagging_that_makes_it_worse_is_not_called_better():
     assert [figure.tone for figure in minutes_figures(total)] == ["plain", "plain"]
 
 
-def test_network_ahead_beyond_chance():
-    said = earns_its_cost([judged("lstm", 0.95, seconds=90.0), judged("2-gram", 0.9, seconds=2.0)], "lstm")
-    assert said == (
-        "lstm reaches PR-AUC 0.950 [0.940, 0.960]; the best of the others, 2-gram, 0.900 [0.890, 0.910]. "
-        f"The network is ahead by 5.00 points, beyond what chance explains. It took 1{S}min 30{S}s, against 2.00{S}s."
+def test_the_sentence_is_the_evaluation_s_own():
+    rows = [judged("lstm", 0.95, seconds=90.0), judged("ngram2", 0.9, seconds=2.0)]
+    assert earns_its_cost(rows) == (
+        "lstm earns its cost on test, ahead of every simple detector by more than chance: "
+        "F1 0.9500 [0.9400, 0.9600] in 90.0 s against ngram2 0.9000 [0.8900, 0.9100] in 2.0 s."
     )
+    assert "may be chance" in earns_its_cost([judged("lstm", 0.905), judged("ngram2", 0.9)])
+    assert "does not earn its cost" in earns_its_cost([judged("gru_classifier", 0.8), judged("ngram2", 0.9)])
 
 
-def test_network_within_chance_behind_and_beaten():
-    assert "doesn't show that the network is better." in earns_its_cost(
-        [judged("lstm", 0.905), judged("x", 0.9)], "lstm"
-    )
-    assert "the simpler one is ahead." in earns_its_cost([judged("lstm", 0.895), judged("x", 0.9)], "lstm")
-    assert "doesn't earn its cost" in earns_its_cost([judged("lstm", 0.8), judged("x", 0.9)], "lstm")
-    assert "not known" in earns_its_cost([judged("lstm", 0.99, None), judged("x", 0.1)], "lstm")
-
-
-def test_the_best_of_the_others_is_taken_and_oracle_figures_never():
-    rows = [judged("lstm", 0.95), judged("a", 0.2), judged("b", 0.6), judged("c", 0.99, basis="oracle")]
-    assert "the best of the others, b," in earns_its_cost(rows, "lstm")
+def test_oracle_figures_and_stress_are_never_compared():
+    rows = [judged("lstm", 0.95), judged("a", 0.2), judged("c", 0.99, basis="oracle")]
+    rows += [judged("d", 0.99, split="stress_drift", subset="0")]
+    assert "against a 0.2000" in earns_its_cost(rows)
 
 
 def test_no_sentence_where_there_is_nothing_to_compare():
-    assert earns_its_cost([], "lstm") is None
-    assert earns_its_cost([judged("lstm", 0.9)], "lstm") is None
-    assert earns_its_cost([judged("lstm", 0.9), judged("x", 0.9, split="other")], "lstm") is None
+    assert earns_its_cost([]) is None
+    assert earns_its_cost([judged("lstm", 0.9)]) is None
+    assert earns_its_cost([judged("lstm", 0.9), judged("x", 0.9, split="other")]) is None
 
 
-def test_main_split_is_test_where_there_is_one():
-    assert main_split([judged("a", 1.0, split="stress"), judged("a", 1.0)]) == "test"
-    assert main_split([judged("a", 1.0, split="stress")]) == "stress"
+def test_main_split_is_that_of_the_labels_else_of_synthetic_faults():
+    faulty, labelled = (
+        judged("a", 1.0, split="synthetic", metric="roc_auc"),
+        judged("a", 1.0, metric="roc_auc"),
+    )
+    unlabelled = Evaluation("a", "roc_auc", None)
+    assert main_split([faulty, labelled]) == "test"
+    assert main_split([unlabelled, faulty]) == "synthetic"
+    assert main_split([judged("a", 1.0, split="stress_drift", subset="0.1"), judged("a", 1.0)]) == "test"
+    assert main_split([judged("a", 1.0, split="other")]) == "other"
 
 
 def test_key_figures_are_honest_ones_of_the_run_s_detector():

@@ -96,6 +96,38 @@ def pr_curve(rows: Rows) -> Chart:
     return chart({"layer": layers}, rows, columns, f"{text}.", height=280)
 
 
+def lines(
+    rows: Rows, *, x: str, y: str, series: str, x_title: str, title: str, kind: str = "number"
+) -> Chart:
+    """A value against another, one line per series.
+
+    Args:
+        rows: `x` and `y` numbers, `series` a text; any order.
+        x_title, title: what they are, with units.
+        kind: `number`, or `share`: both axes in per cent.
+    """
+    rows = sorted(
+        (row for row in rows_of(rows) if row.get(y) is not None), key=lambda row: (row[series], row[x])
+    )
+    names = distinct(rows, series)
+    pattern = "~%" if kind == "share" else "~g"
+    encoding = {
+        "x": axis("x", x_title, axis={"format": pattern, "tickCount": 6}),
+        "y": axis("y", title, scale={"domain": [0, 1]}, axis={"tickCount": 5, "format": ".2~f"}),
+        "tooltip": [
+            tip("series", series),
+            tip("x", x_title, "quantitative", f".3{pattern}"),
+            tip("y", title, "quantitative", ".4~g"),
+        ],
+        **by_series(names, dashed=True),
+    }
+    columns = (Column(series, series), Column(x, x_title, kind), Column(y, title, "number"))
+    text = f"{title} by {x_title} for {', '.join(names)}."
+    mark = {"type": "line", "point": {"size": 36}, "clip": True}
+    data = values(rows, x=x, y=y, series=series)
+    return chart({"data": data, "mark": mark, "encoding": encoding}, rows, columns, text, height=240)
+
+
 def training_curves(rows: Rows, *, what: str, title: str) -> Chart:
     """A measure of training and validation by epoch.
 

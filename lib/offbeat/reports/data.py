@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from offbeat.reports.data_quality import Epoch, Evaluation, PrPoint
+from offbeat.reports.data_quality import Epoch, Evaluation, PrPoint, PublishedFigure
 
 VERDICTS = ("normal", "anomalous", "unknown_event", "short", "open")
 FLAGGED = ("anomalous", "unknown_event")
@@ -39,6 +39,7 @@ class PageRef:
 
     title: str
     link: str
+    what: str = ""
 
 
 @dataclass(frozen=True)
@@ -216,6 +217,7 @@ class RunPageData:
     Attributes:
         detector: name of the model's detector, to tell it from the ones beside it.
         caveats: sentences on the method and its limits, shown under a fold.
+        pages: all other pages that there are on this run.
     """
 
     head: Head
@@ -228,6 +230,7 @@ class RunPageData:
     pr_curve: tuple[PrPoint, ...] = ()
     steps: tuple[Step, ...] = ()
     caveats: tuple[str, ...] = ()
+    pages: tuple[PageRef, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -284,3 +287,21 @@ class AnomalyPageData:
 
 def _relative(value: float, truth: float | None) -> float | None:
     return (value - truth) / truth if truth else None
+
+
+@dataclass(frozen=True)
+class EvaluationPageData:
+    """The page of an evaluation.
+
+    Attributes:
+        detector: name of the model that is judged, as in the evaluations.
+        evaluations: rows of the table of that model version.
+        epochs: of its training.
+        published: figures of others.
+    """
+
+    head: Head
+    detector: str
+    evaluations: tuple[Evaluation, ...] = ()
+    epochs: tuple[Epoch, ...] = ()
+    published: tuple[PublishedFigure, ...] = ()

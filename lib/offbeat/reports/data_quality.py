@@ -42,3 +42,13 @@ class PrPoint:
     precision: float
     threshold: float | None = None
     chosen: bool = False
+
+
+@dataclass(frozen=True)
+class PublishedFigure:
+    """What others report on the same data, and where."""
+
+    name: str
+    metric: str
+    value: float
+    source: str

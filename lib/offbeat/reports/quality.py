@@ -8,13 +8,16 @@ from typing import Any
 
 from markupsafe import Markup
 
+from offbeat.evaluation import cost
+from offbeat.evaluation.report import CURVE
+from offbeat.evaluation.stress import PREFIX
+from offbeat.evaluation.synthetic import SPLIT as SYNTHETIC
 from offbeat.reports import charts_model, form, parts
 from offbeat.reports.data_quality import Evaluation, PrPoint
 from offbeat.reports.form import Column
 from offbeat.reports.page import Section
 from offbeat.reports.parts import KeyFigure
 
-COMPARED_BY = ("pr_auc", "f1_scaled", "f1", "recall_at_budget", "recall")  # the first that all have decides
 # Rates in the order of a reader's questions; counts and thresholds stand in the table of all figures alone.
 _RATES = {
     "precision": "precision",
@@ -70,10 +73,10 @@ def evaluation_section(
         return Section(name, title, [parts.missing(text)])
     split = main_split(rows)
     own = _known(rows, split, detector=detector)
-    made = [*_intervals(own), *_curves(own, pr_curve)]
+    made = [*synthetic_note(split), *_intervals(own), *_curves(own, pr_curve or curve_points(own))]
     if own:
         made += [_figures(own, detector, split), _by_subset(rows, detector, split)]
-    verdict = earns_its_cost(rows, detector)
+    verdict = earns_its_cost(rows)
     if verdict:
         question = "Does the network earn its cost?"
         made += [parts.callout(verdict, title=question), _side_by_side(rows, detector, split)]
@@ -81,10 +84,41 @@ def evaluation_section(
     return Section(name, title, made, intro=_INTRO)
 
 
+def synthetic_note(split: str) -> list[Markup]:
+    """Says that the faults are synthetic, where they are."""
+    if split != SYNTHETIC:
+        return []
+    text = (
+        "This log has no labels of both kinds. Faults were put into held-out sessions, one into each, and those as "
+        "they came count as normal. The figures say what is found of faults like these; real ones may be others, "
+        "and some of the sessions that count as normal may hold one."
+    )
+    return [parts.callout(text, tone="warn", title="Synthetic faults")]
+
+
+def curve_points(own: Sequence[Evaluation]) -> list[PrPoint]:
+    """The precision-recall curve that the rows hold, with the point of the threshold in force."""
+    points = [
+        PrPoint(float(row.metric.removeprefix(CURVE)), row.value)
+        for row in own
+        if row.metric.startswith(CURVE) and row.value is not None
+    ]
+    honest = {row.metric: row.value for row in own if row.basis == "honest"}
+    precision = honest.get("precision_scaled", honest.get("precision"))
+    recall = honest.get("recall")
+    if points and precision is not None and recall is not None:
+        points.append(PrPoint(recall, precision, honest.get("threshold"), chosen=True))
+    return points
+
+
 def main_split(rows: Sequence[Evaluation]) -> str:
-    """The split that a page leads with: test, else the first."""
-    splits = list(dict.fromkeys(row.split for row in rows))
-    return "test" if "test" in splits else splits[0]
+    """The split that a page leads with: that of the labels where they judge, else that of synthetic faults."""
+    splits = [split for split in dict.fromkeys(row.split for row in rows) if not split.startswith(PREFIX)]
+    judged = {row.split for row in rows if row.metric == "roc_auc" and row.value is not None}
+    for wanted in ("test", SYNTHETIC):
+        if wanted in judged:
+            return wanted
+    return "test" if "test" in splits or not splits else splits[0]
 
 
 def quality_figures(rows: Sequence[Evaluation], detector: str) -> list[KeyFigure]:
@@ -104,49 +138,12 @@ def quality_figures(rows: Sequence[Evaluation], detector: str) -> list[KeyFigure
     return figures
 
 
-def earns_its_cost(rows: Sequence[Evaluation], detector: str) -> str | None:
-    """The model against the best other detector, with intervals and seconds, in words; None without others."""
-    if not rows:
+def earns_its_cost(rows: Sequence[Evaluation]) -> str | None:
+    """Whether the networks are worth more than the simple detectors, in words; None without a detector to compare."""
+    honest = _known(rows, main_split(rows), subset="all") if rows else []
+    if len({row.detector for row in honest}) < 2:  # noqa: PLR2004 - one has nothing to be compared with
         return None
-    honest = [r for r in _known(rows, main_split(rows)) if r.basis == "honest"]
-    for metric in COMPARED_BY:
-        own = next((r for r in honest if r.metric == metric and r.detector == detector), None)
-        others = [r for r in honest if r.metric == metric and r.detector != detector]
-        if own and others:
-            best = max(others, key=lambda r: (r.value or 0.0, r.detector))
-            return _comparison(own, best, metric)
-    return None
-
-
-def _comparison(own: Evaluation, best: Evaluation, metric: str) -> str:
-    text = f"{own.detector} reaches {metric_name(metric)} {_with_interval(own)}; "
-    text += f"the best of the others, {best.detector}, {_with_interval(best)}. "
-    points = 100 * ((own.value or 0.0) - (best.value or 0.0))
-    if not _apart(own, best):
-        text += "The intervals overlap or are not known: this data doesn't show that the network is better"
-        text += "." if points >= 0 else ", and the simpler one is ahead."
-    elif points > 0:
-        text += f"The network is ahead by {form.number(points)} points, beyond what chance explains."
-    else:
-        text += (
-            f"The simpler one is ahead by {form.number(-points)} points: the network doesn't earn its cost."
-        )
-    if own.seconds is not None and best.seconds is not None:
-        text += f" It took {form.duration(own.seconds)}, against {form.duration(best.seconds)}."
-    return text
-
-
-def _apart(one: Evaluation, other: Evaluation) -> bool:
-    """Whether both intervals are known and don't overlap."""
-    if one.low is None or one.high is None or other.low is None or other.high is None:
-        return False
-    return one.low > other.high or other.low > one.high
-
-
-def _with_interval(row: Evaluation) -> str:
-    return form.number(row.value) + (
-        "" if row.low is None else f" [{form.number(row.low)}, {form.number(row.high)}]"
-    )
+    return cost.earns_its_cost(asdict(row) for row in honest)
 
 
 def _known(

@@ -37,6 +37,7 @@ def render_run_page(data: RunPageData) -> str:
     flagged = data.scores.flagged if data.scores else None
     sections = [
         Section("found", "What the run found", [parts.key_figures(_figures(data))]),
+        _pages_section(data),
         minutes_section(data.minutes),
         cards_section(data.anomalies, title=_cards_title(len(data.anomalies)), total=flagged),
         scores_section(data.scores),
@@ -47,6 +48,16 @@ def render_run_page(data: RunPageData) -> str:
         _method_section(data),
     ]
     return render_page(data.head, sections)
+
+
+def _pages_section(data: RunPageData) -> Section:
+    """All pages of the run, and where its tables and models lie."""
+    if not data.pages:
+        return Section("pages", "Pages", [parts.missing("This is the only page so far.")])
+    rows = [{"title": page.title, "link": page.link, "what": page.what} for page in data.pages]
+    columns = [Column("title", "page", link="link"), Column("what", "what it shows")]
+    table = parts.table(rows, columns, caption="Pages of this run", name="pages", filtered=False)
+    return Section("pages", "Pages", [table])
 
 
 def _figures(data: RunPageData) -> list[KeyFigure]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pandas as pd
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
+from pyspark.sql.pandas.functions import pandas_udf
 
 from offbeat.config import Config
 from offbeat.packs.machine_logs.masks import Masker
@@ -102,24 +104,28 @@ def mine_lines(lines: DataFrame, conf: Config) -> Templates:
     return mine(found, similarity=wanted.similarity, depth=wanted.depth, masks=masker.masks)
 
 
-def _masked(own: tuple[tuple[str, str], ...]) -> Column:
-    @F.pandas_udf("string")  # type: ignore[call-overload]
+def _masked(own: tuple[tuple[str, str], ...]) -> Callable[[Column], Column]:
     def masked(batches: Iterator[pd.Series]) -> Iterator[pd.Series]:
         masker = Masker(own)
         for lines in batches:
             yield lines.map(lambda line: _GAP.join(masker.tokens(line)), na_action="ignore")
 
-    return masked
+    return _text_udf(masked)
 
 
-def matched(templates: Templates) -> Column:
+def matched(templates: Templates) -> Callable[[Column], Column]:
     """A UDF from lines to the templates that they match."""
     frozen = templates.to_json()
 
-    @F.pandas_udf("string")  # type: ignore[call-overload]
     def event(batches: Iterator[pd.Series]) -> Iterator[pd.Series]:
         matcher = Templates.from_json(frozen)
         for lines in batches:
             yield lines.map(matcher.event, na_action="ignore")
 
-    return event
+    return _text_udf(event)
+
+
+def _text_udf(function: Callable[[Iterator[pd.Series]], Iterator[pd.Series]]) -> Callable[[Column], Column]:
+    make: Any = pandas_udf  # its stubs know no iterators
+    made: Callable[[Column], Column] = make(function, "string")
+    return made
