@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -140,7 +140,7 @@ def _contaminated(sequences: Sequences, level: float, bench: Bench, rules: Rules
 def _vocabulary_growth(bench: Bench, level: float, rules: Rules) -> _Point:
     new = np.random.default_rng(rules.seed).random(len(bench.test.ids)) < level
     ids = np.where(new, np.int32(UNKNOWN), bench.test.ids)
-    return _Point(bench.labels, bench.detector.score(_with_ids(bench.test, ids)), bench.threshold)
+    return _Point(bench.labels, bench.detector.score(replace(bench.test, ids=ids)), bench.threshold)
 
 
 def _drift(bench: Bench, level: float, rules: Rules) -> _Point:
@@ -152,7 +152,7 @@ def _drift(bench: Bench, level: float, rules: Rules) -> _Point:
     at = at[drifting[session[at]] & (session[at] == session[at + 1])]
     ids = test.ids.copy()
     ids[at], ids[at + 1] = second, first
-    return _Point(bench.labels, bench.detector.score(_with_ids(test, ids)), bench.threshold)
+    return _Point(bench.labels, bench.detector.score(replace(test, ids=ids)), bench.threshold)
 
 
 def _commonest_pair(train: Sequences) -> tuple[int, int]:
@@ -168,10 +168,6 @@ def _commonest_pair(train: Sequences) -> tuple[int, int]:
         values, counts = np.unique(left[usable] * size + right[usable], return_counts=True)
         pair = int(values[counts.argmax()])
     return pair // size, pair % size
-
-
-def _with_ids(sequences: Sequences, ids: np.ndarray) -> Sequences:
-    return Sequences(ids, sequences.offsets, sequences.starts, sequences.ends, sequences.gaps)
 
 
 _STRESSES: dict[str, Callable[[Bench, float, Rules], _Point]] = {

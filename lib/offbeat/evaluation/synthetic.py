@@ -6,7 +6,7 @@ some of which may be among the sessions that count as normal here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -74,6 +74,4 @@ def translated(sequences: Sequences, source: Vocabulary, target: Vocabulary) -> 
         return sequences
     numbers = np.arange(len(source), dtype=np.int32)
     numbers[len(SPECIALS) :] = target.encode(source.events)
-    return Sequences(
-        numbers[sequences.ids], sequences.offsets, sequences.starts, sequences.ends, sequences.gaps
-    )
+    return replace(sequences, ids=numbers[sequences.ids])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from offbeat.detectors.base import Sequences
@@ -51,7 +53,7 @@ def inject_faults(sequences: Sequences, *, vocabulary_size: int, seed: int) -> t
     gaps = np.concatenate([np.zeros(0, np.float32), *(gaps for _, gaps in found)]).astype(np.float32)
     offsets = np.concatenate([[0], np.cumsum([len(ids) for ids, _ in found])]).astype(np.int64)
     known = None if sequences.gaps is None else gaps
-    faulty = Sequences(ids, offsets, sequences.starts[kept], sequences.ends[kept], known)
+    faulty = replace(sequences.take(np.array(kept, np.int64)), ids=ids, offsets=offsets, gaps=known)
     return faulty, np.array(kinds, np.int64)
 
 
