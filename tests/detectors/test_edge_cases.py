@@ -87,6 +87,15 @@ def test_sessions_of_unknown_events_alone_are_strange(name):
     assert unknown_share(sessions).tolist() == [1.0, 0.0]
 
 
+@pytest.mark.parametrize("name", NETWORKS)
+def test_an_unknown_event_among_the_held_out_sessions_does_not_end_the_training(name):
+    held = Sequences.from_lists([[A, B, C, D]] * 20 + [[A, UNKNOWN, D]])
+    detector, vocabulary = create(name), Vocabulary.fit({"a": 4, "b": 3, "c": 2, "d": 1})
+    history = detector.fit(usual(), held, vocabulary=vocabulary, settings=TINY)
+    assert max(history.val_loss) < 10  # nats; an impossible event would cost a thousand million
+    assert history.best_epoch > 10
+
+
 @pytest.mark.parametrize("name", LONG)
 def test_a_session_of_100k_events_has_a_score(name):
     long = [A, B, C, D] * 25_000

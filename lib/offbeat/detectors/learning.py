@@ -181,6 +181,8 @@ class Trainer:
 
     def _look_at(self, tokens: Any, targets: Any, gaps: Any, weights: Any, states: Any) -> Any:
         losses, hits, after = self._forward(tokens, targets, gaps, states, training=False)
+        # What training never saw can't be predicted: its loss has no bound, and would hide that of all other events.
+        weights = tf.where(tf.gather(self.allowed, targets), weights, 0.0)
         return _sums(weights, losses, hits), after
 
     def _forward(self, tokens: Any, targets: Any, gaps: Any, states: Any, *, training: bool) -> Any:

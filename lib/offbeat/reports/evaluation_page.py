@@ -57,7 +57,7 @@ def render_evaluation_page(data: EvaluationPageData) -> str:
     """
     sections = [
         _verdict_section(data),
-        evaluation_section(data.evaluations, data.detector),
+        evaluation_section(data.evaluations, data.detector, with_verdict=False),
         _detectors_section(data.evaluations),
         _kinds_section(data.evaluations),
         training_section(data.epochs),

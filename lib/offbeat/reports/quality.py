@@ -64,22 +64,30 @@ def metric_name(metric: str) -> str:
 
 
 def evaluation_section(
-    rows: Sequence[Evaluation], detector: str, *, pr_curve: Sequence[PrPoint] = ()
+    rows: Sequence[Evaluation], detector: str, *, pr_curve: Sequence[PrPoint] = (), with_verdict: bool = True
 ) -> Section:
-    """Honest beside oracle figures with their intervals, all detectors side by side, and every row in a table."""
+    """Honest beside oracle figures with their intervals, all detectors side by side, and every row in a table.
+
+    Args:
+        with_verdict: say here what the page has not said above: that faults are synthetic, and the sentence on cost.
+    """
     title, name = "How well it detects", "quality"
     if not rows:
         text = "No evaluation: it needs labels, or a generated log with known faults. `offbeat evaluate` writes it."
         return Section(name, title, [parts.missing(text)])
     split = main_split(rows)
     own = _known(rows, split, detector=detector)
-    made = [*synthetic_note(split), *_intervals(own), *_curves(own, pr_curve or curve_points(own))]
+    made = [
+        *(synthetic_note(split) if with_verdict else []),
+        *_intervals(own),
+        *_curves(own, pr_curve or curve_points(own)),
+    ]
     if own:
         made += [_figures(own, detector, split), _by_subset(rows, detector, split)]
     verdict = earns_its_cost(rows)
     if verdict:
-        question = "Does the network earn its cost?"
-        made += [parts.callout(verdict, title=question), _side_by_side(rows, detector, split)]
+        said = [parts.callout(verdict, title="Does the network earn its cost?")] if with_verdict else []
+        made += [*said, _side_by_side(rows, detector, split)]
     made.append(parts.folded("All evaluated figures", _all_rows(rows)))
     return Section(name, title, made, intro=_INTRO)
 
