@@ -133,7 +133,9 @@ def quality_figures(rows: Sequence[Evaluation], detector: str) -> list[KeyFigure
     """Key figures: honest recall, precision, F1 and PR-AUC with intervals."""
     if not rows:
         return []
-    found = {r.metric: r for r in _known(rows, main_split(rows), detector=detector) if r.basis == "honest"}
+    split = main_split(rows)
+    what = "of synthetic faults" if split == SYNTHETIC else "honest"
+    found = {r.metric: r for r in _known(rows, split, detector=detector) if r.basis == "honest"}
     scaled = "f1_scaled" if "f1_scaled" in found else "f1"
     figures = []
     for metric in ("recall", "precision", scaled, "pr_auc"):
@@ -141,7 +143,7 @@ def quality_figures(rows: Sequence[Evaluation], detector: str) -> list[KeyFigure
             row, label = found[metric], metric_name(metric)
             interval = "" if row.low is None else f"95 %: {form.share(row.low)} to {form.share(row.high)}"
             figures.append(
-                KeyFigure(f"{label[0].upper()}{label[1:]}, honest", form.share(row.value), interval)
+                KeyFigure(f"{label[0].upper()}{label[1:]}, {what}", form.share(row.value), interval)
             )
     return figures
 
