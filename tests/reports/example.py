@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 from offbeat.reports.data import (
@@ -11,6 +12,7 @@ from offbeat.reports.data import (
     Bin,
     Epoch,
     Evaluation,
+    EvaluationPageData,
     Expected,
     Group,
     Head,
@@ -19,6 +21,7 @@ from offbeat.reports.data import (
     OddEvent,
     PageRef,
     PrPoint,
+    PublishedFigure,
     RunPageData,
     Scores,
     Share,
@@ -209,6 +212,52 @@ def evaluations() -> tuple[Evaluation, ...]:
     rows.append(Evaluation("lstm", "accuracy_all_normal", 0.9893, basis="reference"))
     rows.append(Evaluation("lstm", "sessions", 61204.0, basis="reference"))
     return tuple(rows)
+
+
+def evaluation_page_data(*, synthetic: bool = False) -> EvaluationPageData:
+    """All that an evaluation can write: curves, stress, kinds of faults where they are synthetic, published figures."""
+    split = "synthetic" if synthetic else "test"
+    rows = [replace(row, split=split) for row in evaluations()]
+    for detector, worse in (("lstm", 0.0), ("2-gram", 0.07)):
+        rows.append(Evaluation(detector, "roc_auc", 0.99 - worse, split=split))
+        rows += [
+            Evaluation(
+                detector,
+                f"precision_at_recall_{at / 20:.2f}",
+                (1 - worse) * (1 - (at / 20) ** 4),
+                split=split,
+                basis="reference",
+            )
+            for at in range(1, 21)
+        ]
+        rows += [
+            Evaluation(
+                detector, metric, value * (1 - level) - worse, split=f"stress_{kind}", subset=f"{level:g}"
+            )
+            for kind in ("label_noise", "class_ratio", "train_faults", "vocabulary_growth", "drift")
+            for level in (0.0, 0.01, 0.05, 0.2)
+            for metric, value in (
+                ("recall", 0.9),
+                ("fpr", 0.2),
+                ("precision", 0.9),
+                ("f1", 0.88),
+                ("pr_auc", 0.93),
+            )
+        ]
+        if synthetic:
+            kinds = (("swap", 0.9), ("drop", 0.7), ("repeat", 0.4), ("insert", 1.0), ("delay", 0.1))
+            rows += [
+                Evaluation(
+                    detector, f"recall_{kind}", value - worse, split=split, low=value - 0.2, high=value
+                )
+                for kind, value in kinds
+            ]
+    published = (
+        PublishedFigure("DeepLog", "f1", 0.9454, "logdeep README"),
+        PublishedFigure("Others", "f1_scaled", 0.96, "a paper"),
+    )
+    head = replace(HEAD, title="tvm: evaluation", pages=(PageRef("The run", "run.html"),))
+    return EvaluationPageData(head, "lstm", tuple(rows), epochs(), () if synthetic else published)
 
 
 def minutes(*, known: bool = True) -> MinutesSummary:

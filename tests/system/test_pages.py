@@ -13,12 +13,13 @@ import pytest
 pytest.importorskip("playwright", reason="browser tests need playwright")
 
 from offbeat.reports import render_anomalies_page, render_run_page, write_page
+from offbeat.reports.evaluation_page import render_evaluation_page
 from tests.reports import example
 from tests.system.browser import DESKTOP, PHONE, Browser, open_browser, opened, serious_faults
 
 pytestmark = pytest.mark.system
 
-PAGES = ("run", "anomalies", "bare", "hostile")
+PAGES = ("run", "anomalies", "evaluation", "synthetic", "bare", "hostile")
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +34,8 @@ def pages(tmp_path_factory) -> dict[str, Path]:
     made = {
         "run": render_run_page(example.run_page_data()),
         "anomalies": render_anomalies_page(example.anomaly_page_data()),
+        "evaluation": render_evaluation_page(example.evaluation_page_data()),
+        "synthetic": render_evaluation_page(example.evaluation_page_data(synthetic=True)),
         "bare": render_run_page(example.bare_page_data()),
         "hostile": render_run_page(example.hostile_page_data()),
     }
@@ -64,7 +67,15 @@ def test_page_is_quiet_offline_drawn_and_narrow(browser, pages, pictures, name, 
 
 
 @pytest.mark.parametrize(
-    "name, scheme", [("run", "light"), ("anomalies", "dark"), ("hostile", "light"), ("bare", "dark")]
+    "name, scheme",
+    [
+        ("run", "light"),
+        ("anomalies", "dark"),
+        ("hostile", "light"),
+        ("bare", "dark"),
+        ("evaluation", "dark"),
+        ("synthetic", "light"),
+    ],
 )
 def test_axe_finds_no_serious_fault(browser, pages, name, scheme):
     with opened(browser, pages[name], scheme=scheme) as seen:
