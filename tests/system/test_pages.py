@@ -74,7 +74,6 @@ def test_page_is_quiet_offline_drawn_and_narrow(browser, pages, pictures, name, 
         ("hostile", "light"),
         ("bare", "dark"),
         ("evaluation", "dark"),
-        ("synthetic", "light"),
     ],
 )
 def test_axe_finds_no_serious_fault(browser, pages, name, scheme):
