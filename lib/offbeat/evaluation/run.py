@@ -6,6 +6,7 @@ row says that they are synthetic.
 
 from __future__ import annotations
 
+import logging
 import time
 from typing import Any
 
@@ -15,7 +16,7 @@ from pyspark.sql import functions as F
 
 from offbeat.config import Config, Sample
 from offbeat.detectors.encoding import encode_sessions
-from offbeat.errors import InputRefused, UsageError
+from offbeat.errors import UsageError
 from offbeat.evaluation import guards, synthetic
 from offbeat.evaluation.cost import earns_its_cost
 from offbeat.evaluation.judged import HONEST, Row, Subject
@@ -29,6 +30,9 @@ from offbeat.training.run import load_training_data
 from offbeat.training.sample import collect_sequences, sample_sessions
 from offbeat.training.split import TEST, SplitRule
 
+log = logging.getLogger(__name__)
+
+_NOTHING = "Nothing was judged: there is no closed session in the test part."
 _MOST_SESSIONS = 200_000  # judged on the driver; a hash of their ids chooses them from a larger log
 _SHOWN = ("precision", "recall", "fpr", "f1", "f1_scaled", "pr_auc", "balanced_accuracy", "accuracy")
 
@@ -43,11 +47,10 @@ def run(lake: Lake, conf: Config, *, run_id: str, labels: DataFrame | None = Non
         labels: `session_id` and `faulty` (0, 1) where something else than the log's own label knows.
 
     Returns:
-        Honest figures on all sessions, and the number of rows.
+        Honest figures on all sessions, and the number of rows; no figure where the test part is empty.
 
     Raises:
         UsageError: nothing has been scored yet.
-        InputRefused: there is no session to judge by.
         GuardFailed: a session is both trained on and judged by, or a figure would rest on another leak.
     """
     registry = Registry(lake, conf.name, folder=conf.output.get("models"))
@@ -65,9 +68,8 @@ def run(lake: Lake, conf: Config, *, run_id: str, labels: DataFrame | None = Non
     guards.assert_vocabulary_clean(sessions, model.vocabulary, data.vocabulary.events)
     test = _test_set(scored, conf)
     if not len(test.labels):
-        raise InputRefused(
-            f"lake {lake.location}: no closed session in the test part; take a longer log or change model.split"
-        )
+        log.warning("no closed session in the test part: take a longer log, or change model.split")
+        return {"judged_sessions": 0, "figures": 0, "model_version": version, "earns_its_cost": _NOTHING}
     seconds = model.history.seconds + _seconds_to_score(model, test)
     subject = Subject(run_id, version, model.detector.name, seconds=seconds)
     rows = judge_all(Evaluation(conf, model, data, test, subject))
