@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from offbeat.errors import UsageError
 from offbeat.packs.machine_logs.masks import Masker, own_masks
 
 UNSEEN = "<unseen template>"
@@ -121,10 +122,15 @@ def mine(
         depth: of Drain's tree.
         masks: what the lines were masked with; the usual ones where not given.
 
+    Raises:
+        UsageError: drain3 is not installed.
+
     References: He et al., Drain, ICWS 2017; the implementation is drain3's. The second look is our own.
     """
-    from drain3.drain import Drain
-
+    try:
+        from drain3.drain import Drain
+    except ImportError as error:
+        raise UsageError("templates: the package drain3 is not installed; install offbeat[train]") from error
     drain = Drain(depth=depth, sim_th=similarity, max_children=_MOST_CHILDREN, param_str=ANY)
     ordered = sorted(lines, key=lambda words: (-lines[words], words))
     cluster_of = {words: drain.add_log_message(" ".join(words))[0].cluster_id for words in ordered}
