@@ -123,7 +123,7 @@ def _kinds_section(rows: Sequence[Evaluation]) -> Section:
     ]
     if not found:
         return Section("kinds", "What is found of each kind")
-    names = list(dict.fromkeys(row["detector"] for row in found))
+    names = list(dict.fromkeys(str(row["detector"]) for row in found))
     table: dict[Any, dict[str, Any]] = {}
     for row in found:
         table.setdefault(row["fault"], {"fault": row["fault"]})[str(row["detector"])] = row["recall"]
