@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 
@@ -15,17 +18,18 @@ from benchmarks.meter import Meter
 from benchmarks.peers import deeplog_loop, keras_windows, remove, windows_of
 from offbeat.config import Config
 from offbeat.detectors.base import Sequences
-from offbeat.scoring.carrier import carry
-from offbeat.scoring.run import Scorer
+from offbeat.scoring import run as score_step
+from offbeat.scoring.carrier import Carrier, carry
 from offbeat.tables.contract import ANOMALIES, EVENT_SCORES, SESSION_SCORES, SESSIONS
 from offbeat.tables.lake import Lake
-from offbeat.training.artifact import Artifact, load_artifact, load_artifact_bytes, pack_artifact
+from offbeat.training.artifact import Artifact, load_artifact, load_artifact_bytes
 from offbeat.training.registry import Registry
 
 SHORT_TRAINING = {"max_events": 400_000}
 WINDOW_EVENTS = 1_000_000
 LOOP_EVENTS = 100_000
 LOOP_S = 60.0
+RUN_DATE = dt.datetime(2026, 1, 1, tzinfo=dt.timezone.utc)
 
 
 def ensure_model(lake: Lake, conf: Config) -> Path:
@@ -69,40 +73,38 @@ def time_scores(lake: Lake, conf: Config, work: Work, *, prefix: str) -> dict[st
         f"{prefix}_bare_shared_events_per_cpu_s": round(events / once["cpu_s"]),
         f"{prefix}_events_per_s_core": round(events / best_shared.wall_s / CORES),
         f"{prefix}_distinct_prefix_share": round(limit["distinct_share"], 4),
+        f"{prefix}_flagged_share": round(lake.read(ANOMALIES).count() / lake.read(SESSIONS).count(), 4),
         f"{prefix}_vs_bare": round(limit["wall_s"] / best.wall_s, 3),
+        f"{prefix}_cpu_vs_bare": round(limit["cpu_s"] / best.cpu_s, 3),
+        f"{prefix}_shared_cpu_vs_bare": round(limit["cpu_s"] / best_shared.cpu_s, 3),
         f"{prefix}_shared_vs_bare": round(limit["wall_s"] / best_shared.wall_s, 3),
         f"{prefix}_worker_peak_mib": round(max(each.peak_mib["worker"] for each in (*alone, *shared))),
     }
 
 
 def _score_once(lake: Lake, conf: Config, model: Path, *, shared: bool) -> Meter:
-    """The step score from nothing; as `offbeat.scoring.run` does it, but that sharing can be off."""
+    """The step score from nothing."""
     for table in (SESSION_SCORES, EVENT_SCORES, ANOMALIES):
         remove(Path(lake.path(table.name)))
-    checkpoint = f"score/bench/{model.name}"
-    remove(Path(lake.path("checkpoints", checkpoint)))
-    with Meter() as meter:
-        fresh = Lake(lake.spark, lake.location)
-        fresh.ensure(SESSION_SCORES, EVENT_SCORES, ANOMALIES)
-        carrier = carry(lake.spark, model.name, pack_artifact(model), loader=_loader(shared=shared))
-        carrier = replace(carrier, version=f"{model.name}/{'shared' if shared else 'alone'}")
-        when = "2026-01-01T00:00:00Z"
-        scorer = Scorer(fresh, conf, model.name, carrier, run_id="bench", scored_at=when)
-        changes = fresh.read_stream(SESSIONS, options={"readChangeFeed": "true"})
-        fresh.drain(changes, scorer.write_batch, checkpoint=checkpoint)
+    remove(Path(lake.path("checkpoints", "score", conf.name, model.name)))
+    with Meter() as meter, mock.patch.object(score_step, "carry", _carrying(shared=shared)):
+        score_step.run(Lake(lake.spark, lake.location), conf, run_id="bench", run_date=RUN_DATE)
     return meter
 
 
-def _loader(*, shared: bool) -> Any:
-    if shared:
-        return load_artifact_bytes
+def _carrying(*, shared: bool) -> Callable[..., Carrier]:
+    """As `carry`; with `shared` off the model feeds every session for itself."""
 
-    def load_alone(data: bytes) -> Artifact:
+    def load(data: bytes) -> Artifact:
         artifact = load_artifact_bytes(data)
-        artifact.detector.share = False
+        artifact.detector.share = shared
         return artifact
 
-    return load_alone
+    def carrying(spark: Any, version: str, packed: bytes) -> Carrier:
+        # A name of its own, so that a worker that holds the other one doesn't take it for this.
+        return replace(carry(spark, version, packed, loader=load), version=f"{version}, shared {shared}")
+
+    return carrying
 
 
 def _export(lake: Lake, model: Artifact, folder: Path, slots: int) -> list[Path]:
