@@ -33,11 +33,10 @@ _EMBEDDED = {
     "spark.sql.shuffle.partitions": str(2 * (os.cpu_count() or 2)),
     "spark.databricks.delta.snapshotPartitions": "2",
     "spark.sql.sources.parallelPartitionDiscovery.parallelism": "4",
-    # Many rows at once, since sessions that come together share their beginnings; bytes are what bounds them.
-    "spark.sql.execution.arrow.maxRecordsPerBatch": "50000",
+    # No limit in bytes beside it (arrow.maxBytesPerBatch): Spark 4.2 then measures the batch at each row, which takes
+    # time in proportion to the square of its rows where a column of lists or maps is null.
+    "spark.sql.execution.arrow.maxRecordsPerBatch": "10000",
 }
-# What bounds a Python worker's memory, however long sessions are (from Spark 4.1 on).
-_BOUNDS = {"spark.sql.execution.arrow.maxBytesPerBatch": str(48 * 2**20)}
 
 
 def open_session(app_name: str = "offbeat", *, verbose: bool = False) -> SparkSession:
@@ -70,7 +69,7 @@ def _start(app_name: str, *, verbose: bool) -> SparkSession:
         runtime.ensure_java()
         os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
     builder = SparkSession.builder.appName(app_name)
-    settings = _RESULTS | _BOUNDS
+    settings = dict(_RESULTS)
     if not submitted:
         settings |= _EMBEDDED | {
             "spark.master": f"local[{os.environ.get('OFFBEAT_CORES', '*')}]",

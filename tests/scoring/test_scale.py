@@ -87,21 +87,6 @@ def test_a_task_slot_computes_with_one_thread(spark):
     assert {row["threads"] for row in rows} == {"1"}
 
 
-def test_long_sessions_come_in_batches_of_bounded_size(spark):
-    """However many rows a batch may have, it stops at about the bytes that the session is set up with."""
-
-    def sizes(batches):
-        import pyarrow as pa
-
-        yield from (pa.RecordBatch.from_pydict({"bytes": [batch.nbytes]}) for batch in batches)
-
-    limit = int(spark.conf.get("spark.sql.execution.arrow.maxBytesPerBatch"))
-    long = spark.range(0, 40, 1, 1).selectExpr("transform(sequence(1, 200000), i -> 'event_' || i) AS events")
-    found = [row["bytes"] for row in long.mapInArrow(sizes, "bytes long").collect()]
-    assert sum(found) > 2 * limit
-    assert max(found) < limit + 2 * sum(found) / 40
-
-
 @pytest.mark.slow
 def test_a_session_of_a_million_events_from_the_lake_in_bounded_memory(spark, tmp_path):
     """One entity, no gap, never cut: sessionized and scored by workers that stay under 400 MiB."""
