@@ -24,19 +24,21 @@ TABULAR = [
     "threadpoolctl>=3",
 ]  # fits the classical models; scoring with them needs NumPy alone
 MINING = ["drain3>=0.9.11"]  # templates of raw lines; matching them needs none of it
+TUNING = ["optuna>=4"]
 PAGES = ["Jinja2>=3.1", "vl-convert-python>=1.6"]
+FORM = [*PAGES, "fastapi>=0.115", "python-multipart>=0.0.18", "uvicorn>=0.30"]
 BROWSER = ["axe-playwright-python>=0.1.4", "playwright>=1.50"]  # drives a Chromium that the machine has
 READERS = ["deltalake>=1.0", "duckdb>=1.2", "polars>=1.20"]  # of Delta tables, without Spark
 
 EXTRAS = {
-    "cluster": [*TENSORFLOW, *TABULAR, *MINING],
-    "local": [*SPARK, *TENSORFLOW, *TABULAR, *MINING],
-    "train": [*TENSORFLOW, *TABULAR, *MINING],
+    "cluster": [*TENSORFLOW, *TABULAR, *MINING, *TUNING],
+    "local": [*SPARK, *TENSORFLOW, *TABULAR, *MINING, *TUNING],
+    "train": [*TENSORFLOW, *TABULAR, *MINING, *TUNING],
     "reports": PAGES,
-    "serve": PAGES,
+    "serve": FORM,
     "bench": [*READERS, "psutil>=5.9"],
     "peers": ["torch>=2.4"],  # for `make bench`; drags CUDA along, so never in set-up or CI
-    "test": [*READERS, *BROWSER, "hypothesis>=6.100", "pytest>=8", "pytest-timeout>=2.3"],
+    "test": [*READERS, *BROWSER, "httpx>=0.27", "hypothesis>=6.100", "pytest>=8", "pytest-timeout>=2.3"],
     "dev": ["import-linter>=2.1", "mypy>=1.14", "pandas-stubs<3", "ruff>=0.9", "types-PyYAML"],
 }
 

@@ -112,6 +112,18 @@ class Source(Section):
     )
 
 
+class Catalogue(Section):
+    """A list of things that events are about, such as titles; packs join it."""
+
+    name: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", description="what tables call it")
+    path: str = Field(description="file, folder, glob or URL; variables as ${NAME}")
+    format: Literal["csv", "json", "parquet"] = "csv"
+    columns: dict[str, Names] = Field(description="field of the pack's table -> column of the file, or several")
+    kind: Literal["film", "tv"] | None = Field(None, description="where all of it is of one kind")
+    main: bool = Field(False, description="positives and negatives come from this one; exactly one is main")
+    options: dict[str, str] = Field(default_factory=dict, description="options of the reader (delimiter …)")
+
+
 class Quarantine(Section):
     """What happens to rows that don't meet the contract."""
 
@@ -292,6 +304,7 @@ class Config(Section):
     pack: Literal["tvm", "machine_logs", "curriculum", "installs", "top10"] | None = None
     lake: str = Field(description="a folder where it has a / or ://, else catalog.schema")
     source: tuple[Source, ...] = Field(description="one source, or a list of them")
+    catalogues: tuple[Catalogue, ...] = Field((), description="lists of titles that a pack joins")
     quarantine: Quarantine = Field(default_factory=Quarantine)
     sessions: Sessions = Field(default_factory=Sessions)
     model: Model = Field(default_factory=Model)

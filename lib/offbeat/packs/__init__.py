@@ -32,7 +32,11 @@ from offbeat.errors import UsageError
 from offbeat.ingest.job import Rewrite
 from offbeat.tables import TABLES, Lake, Table
 
-PACKS = {"tvm": "offbeat.packs.tvm.pack", "machine_logs": "offbeat.packs.machine_logs.pack"}
+PACKS = {
+    "tvm": "offbeat.packs.tvm.pack",
+    "machine_logs": "offbeat.packs.machine_logs.pack",
+    "top10": "offbeat.packs.top10.pack",
+}
 """Name of a pack -> its module, imported when it is first asked for."""
 
 

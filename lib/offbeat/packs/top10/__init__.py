@@ -1,0 +1,1 @@
+"""The pack top10: will this title make the Netflix Top 10?"""
