@@ -118,7 +118,9 @@ class Catalogue(Section):
     name: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", description="what tables call it")
     path: str = Field(description="file, folder, glob or URL; variables as ${NAME}")
     format: Literal["csv", "json", "parquet"] = "csv"
-    columns: dict[str, Names] = Field(description="field of the pack's table -> column of the file, or several")
+    columns: dict[str, Names] = Field(
+        description="field of the pack's table -> column of the file, or several"
+    )
     kind: Literal["film", "tv"] | None = Field(None, description="where all of it is of one kind")
     main: bool = Field(False, description="positives and negatives come from this one; exactly one is main")
     options: dict[str, str] = Field(default_factory=dict, description="options of the reader (delimiter …)")

@@ -1,4 +1,4 @@
-"""Several models as one: the mean of their votes, a model on top of theirs, or one model on many samples."""
+"""Several models as one: the mean of their votes, a model on top of theirs, one model on many samples, or a bundle."""
 
 from __future__ import annotations
 
@@ -52,6 +52,26 @@ class Columns:
     def predict(self, features: np.ndarray) -> np.ndarray:
         """Probability of label 1; float64, [n]."""
         return self.member.predict(np.asarray(features)[:, self.chosen])
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """Models that belong together and travel as one, each with a name of its own.
+
+    Attributes:
+        names: of the members, in order.
+    """
+
+    names: tuple[str, ...]
+    members: tuple[Model, ...]
+
+    def predict(self, features: np.ndarray) -> np.ndarray:
+        """Probability by the first member; float64, [n]."""
+        return self.members[0].predict(features)
+
+    def named(self, name: str) -> Model:
+        """The member of that name."""
+        return self.members[self.names.index(name)]
 
 
 def said(members: tuple[Model, ...], features: np.ndarray) -> np.ndarray:

@@ -14,6 +14,7 @@ from offbeat.tabular.base import Model, as_table
 from offbeat.tabular.ensembles import Stacking, Voting, said
 from offbeat.tabular.linear import fit_bayes, fit_logistic
 from offbeat.tabular.neighbours import fit_neighbours
+from offbeat.tabular.network import fit_network
 from offbeat.tabular.trees import fit_boosting, fit_forest
 
 Fitter = Callable[..., Model]
@@ -103,6 +104,10 @@ def _boosting(x: Any, y: Any, _w: Any, _who: Any, seed: int, settings: dict[str,
     return fit_boosting(x, y, np.ones(len(y)), seed=seed, **settings)
 
 
+def _network(x: Any, y: Any, _w: Any, _who: Any, seed: int, settings: dict[str, Any]) -> Model:
+    return fit_network(x, y, np.ones(len(y)), seed=seed, **settings)
+
+
 def _bagging(x: Any, y: Any, w: Any, who: Any, seed: int, settings: dict[str, Any]) -> Model:
     """The same model on samples of groups, drawn with replacement: a row counts as often as it was drawn."""
     name, bags = settings.pop("of", "boosting"), int(settings.pop("bags", _BAGS))
@@ -145,6 +150,7 @@ MODELS: dict[str, Fitter] = {
     "forest": _forest,
     "forest_study": _study_forest,
     "boosting": _boosting,
+    "network": _network,
     "bagging": partial(_bagging),
     "voting": partial(_voting),
     "stacking": partial(_stacking),

@@ -24,9 +24,10 @@ import numpy as np
 from offbeat.errors import GuardFailed, UsageError
 from offbeat.tabular.base import Model
 from offbeat.tabular.calibration import Calibrated
-from offbeat.tabular.ensembles import Columns, Stacking, Voting
+from offbeat.tabular.ensembles import Bundle, Columns, Stacking, Voting
 from offbeat.tabular.linear import Logistic, NaiveBayes
 from offbeat.tabular.neighbours import Neighbours
+from offbeat.tabular.network import Network
 from offbeat.tabular.scaling import Scaling
 from offbeat.tabular.trees import Trees
 
@@ -34,7 +35,19 @@ FORMAT = 1
 _MANIFEST, _MODEL, _ARRAYS = "manifest.json", "model.json", "arrays.npz"
 _KINDS = {
     kind.__name__: kind
-    for kind in (Calibrated, Columns, Logistic, NaiveBayes, Neighbours, Scaling, Stacking, Trees, Voting)
+    for kind in (
+        Bundle,
+        Calibrated,
+        Columns,
+        Logistic,
+        NaiveBayes,
+        Neighbours,
+        Network,
+        Scaling,
+        Stacking,
+        Trees,
+        Voting,
+    )
 }
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 

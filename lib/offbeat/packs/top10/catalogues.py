@@ -133,7 +133,7 @@ class _Fields:
         return F.when(F.size(clean) > 0, F.array_distinct(clean))
 
     def kind(self) -> Column:
-        """film or tv: what the row says, else what the config says of the whole catalogue."""
+        """Film or tv: what the row says, else what the config says of the whole catalogue."""
         text = self.text("kind")
         said = F.when(text.rlike(_FILM), "film").when(text.rlike(_TV), "tv")
         return F.coalesce(said, F.lit(self._catalogue.kind))

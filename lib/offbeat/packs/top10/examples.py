@@ -106,10 +106,10 @@ def with_histories(examples: DataFrame, history: DataFrame) -> DataFrame:
         history: examples before release: what is counted; a title counts from the day after its own as_of, its
             charting from the day after it charted.
     """
-    asked = _people(examples).select(
+    asked = people_of(examples).select(
         "question", "title_id", "role", "person", F.unix_date("as_of").alias("day"), *_counts(0, 0)
     )
-    past = _people(history)
+    past = people_of(history)
     none = [F.lit(None).cast("string").alias(c) for c in ("question", "title_id")]
     tries = past.select(*none, "role", "person", F.unix_date("as_of").alias("day"), *_counts(1, 0))
     charted = past.where("known_on IS NOT NULL").select(
@@ -137,24 +137,28 @@ def with_histories(examples: DataFrame, history: DataFrame) -> DataFrame:
     )
 
 
-def _people(examples: DataFrame) -> DataFrame:
+def people_of(examples: DataFrame) -> DataFrame:
+    """One row per example and person of its roles: role, person (folded) and name beside the example."""
     pairs = F.flatten(
         F.array(
             *(
                 F.coalesce(
                     _pairs(role),
-                    F.array().cast("array<struct<role:string,person:string>>"),
+                    F.array().cast("array<struct<role:string,person:string,name:string>>"),
                 )
                 for role in ROLES
             )
         )
     )
-    return examples.withColumn("_pair", F.explode(pairs)).select("*", "_pair.role", "_pair.person")
+    return examples.withColumn("_pair", F.explode(pairs)).select(
+        "*", "_pair.role", "_pair.person", "_pair.name"
+    )
 
 
 def _pairs(role: str) -> Column:
     return F.transform(
-        F.col("texts")[role], lambda name: F.struct(F.lit(role).alias("role"), F.lower(name).alias("person"))
+        F.col("texts")[role],
+        lambda name: F.struct(F.lit(role).alias("role"), F.lower(name).alias("person"), name.alias("name")),
     )
 
 

@@ -10,10 +10,13 @@ from pyspark.sql import DataFrame
 
 from offbeat.config import Config
 from offbeat.errors import UsageError
+from offbeat.packs.top10.evaluate import evaluate
 from offbeat.packs.top10.generate import write_data
 from offbeat.packs.top10.prepare import prepare
+from offbeat.packs.top10.score import score
 from offbeat.packs.top10.settings import Settings
 from offbeat.packs.top10.tables import TITLE_TRUTH
+from offbeat.packs.top10.train import train
 from offbeat.sessions.run import run as sessionize_run
 from offbeat.tables import Lake
 
@@ -56,4 +59,4 @@ def sessionize(lake: Lake, conf: Config, *, run_id: str, run_date: dt.datetime) 
     return sessionize_run(lake, conf, run_date=run_date) | prepare(lake, conf)
 
 
-STEPS = {"sessionize": sessionize}
+STEPS = {"sessionize": sessionize, "train": train, "score": score, "evaluate": evaluate}

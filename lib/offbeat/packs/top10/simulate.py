@@ -192,7 +192,7 @@ def _lists(
             "show_title": spelled[title],
             "season_title": [
                 "N/A" if c < 2 else f"{spelled[t]}: Season 1" for c, t in zip(category, title, strict=True)
-            ],  # noqa: PLR2004 - films come first
+            ],
             "weekly_hours_viewed": np.round(hours[week, title], -5).astype(np.int64),
             "runtime": np.round(minutes / 60, 4),
             "weekly_views": np.round(hours[week, title] / (minutes / 60), -5).astype(np.int64),
