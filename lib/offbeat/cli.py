@@ -24,6 +24,7 @@ VERBS = {
     "evaluate": "judge the model on sessions it has not seen",
     "report": "write the HTML page",
     "generate": "make a pack's log with known faults",
+    "serve": "answer in a web form and a JSON API, from the trained model",
     "init": "look at a log and propose a config",
     "check": "check a config and its source, show the first rows as they would be taken",
     "bench": "time ingest, sessionize, train and score beside what the cores, DuckDB and Polars can do",
@@ -152,6 +153,10 @@ def _dispatch(args: argparse.Namespace) -> dict[str, Any]:
         return screen.show_plan(args.verb, conf)
     if args.verb == "bench":
         return _bench(args)
+    if args.verb == "serve":
+        from offbeat.serving.run import serve
+
+        return serve(conf)
     from offbeat import steps
 
     context = steps.Context(

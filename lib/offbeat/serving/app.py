@@ -94,7 +94,9 @@ def _add_pages(app: FastAPI, service: Service) -> None:
     @app.post("/", response_class=HTMLResponse, include_in_schema=False)
     async def asked(request: Request) -> HTMLResponse:
         sent = await request.form(max_fields=40, max_files=0)
-        given: dict[str, Any] = {name: str(sent.get(name, "")) for name in Title.model_fields if name != "cast"}
+        given: dict[str, Any] = {
+            name: str(sent.get(name, "")) for name in Title.model_fields if name != "cast"
+        }
         given["cast"] = [str(name) for name in sent.getlist("cast") if str(name).strip()]
         title, errors = from_texts(given)
         told = service.ask(title) if title is not None else None
@@ -113,10 +115,16 @@ def _add_pages(app: FastAPI, service: Service) -> None:
     async def batch_template() -> PlainTextResponse:
         return _as_download(batch.template(), "titles.csv")
 
-    @app.post("/batch", summary="Many titles as a CSV file", responses={422: {"description": "not a file that can be taken"}})
+    @app.post(
+        "/batch",
+        summary="Many titles as a CSV file",
+        responses={422: {"description": "not a file that can be taken"}},
+    )
     async def batch_answer(file: UploadFile) -> Response:
         if gate.locked():
-            return JSONResponse({"error": "Other batches are at work; try again in a moment."}, 429, {"retry-after": "2"})
+            return JSONResponse(
+                {"error": "Other batches are at work; try again in a moment."}, 429, {"retry-after": "2"}
+            )
         async with gate:
             content = await file.read()
             try:
@@ -128,12 +136,18 @@ def _add_pages(app: FastAPI, service: Service) -> None:
 
 def _batch_page(service: Service, error: str | None) -> str:
     return pages.render(
-        "batch.html", columns=list(Title.model_fields), max_rows=batch.MAX_ROWS, error=error, version=service.answering.version
+        "batch.html",
+        columns=list(Title.model_fields),
+        max_rows=batch.MAX_ROWS,
+        error=error,
+        version=service.answering.version,
     )
 
 
 def _as_download(text: str, name: str) -> PlainTextResponse:
-    return PlainTextResponse(text, media_type="text/csv", headers={"content-disposition": f'attachment; filename="{name}"'})
+    return PlainTextResponse(
+        text, media_type="text/csv", headers={"content-disposition": f'attachment; filename="{name}"'}
+    )
 
 
 def _add_errors(app: FastAPI) -> None:
@@ -146,4 +160,6 @@ def _add_errors(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def refused(_request: Request, error: HTTPException) -> JSONResponse:
         words = {404: "There is nothing here.", 405: "This address does not take that method."}
-        return JSONResponse({"error": words.get(error.status_code, str(error.detail))}, error.status_code, error.headers)
+        return JSONResponse(
+            {"error": words.get(error.status_code, str(error.detail))}, error.status_code, error.headers
+        )

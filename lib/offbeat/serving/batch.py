@@ -36,7 +36,17 @@ def answer_csv(content: bytes, service: Service) -> Iterator[str]:
 def template() -> str:
     """A header and a row to start from."""
     fields = list(Title.model_fields)
-    row = ["7.1", "68", "PG-13", "", "12000", "2025", "Thriller, Drama", "Ada Abbott, Bruno Berg", "Greta Berg"]
+    row = [
+        "7.1",
+        "68",
+        "PG-13",
+        "",
+        "12000",
+        "2025",
+        "Thriller, Drama",
+        "Ada Abbott, Bruno Berg",
+        "Greta Berg",
+    ]
     return _line(fields) + _line(row)
 
 

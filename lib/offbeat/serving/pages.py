@@ -18,11 +18,43 @@ _SHOWN_NAMES = 400  # known names that the form offers, those with the most titl
 _CAST_INPUTS = 4
 
 FIELDS: tuple[dict[str, Any], ...] = (
-    {"name": "year", "label": "Year", "hint": "Year of release, four digits.", "needed": True, "min": 1890, "max": 2100, "step": 1},
-    {"name": "genre", "label": "Genre", "hint": "One, or several with commas between.", "needed": True, "list": "genre"},
-    {"name": "director", "label": "Director", "hint": "One name, or several with commas between.", "needed": True, "list": "director"},
-    {"name": "rating_label", "label": "Rating label", "hint": "Age rating, such as PG-13 or TV-MA.", "list": "rating_label"},
-    {"name": "metascore", "label": "Metascore", "hint": "1 to 100; leave empty if there is none yet.", "min": 1, "max": 100, "step": "any"},
+    {
+        "name": "year",
+        "label": "Year",
+        "hint": "Year of release, four digits.",
+        "needed": True,
+        "min": 1890,
+        "max": 2100,
+        "step": 1,
+    },
+    {
+        "name": "genre",
+        "label": "Genre",
+        "hint": "One, or several with commas between.",
+        "needed": True,
+        "list": "genre",
+    },
+    {
+        "name": "director",
+        "label": "Director",
+        "hint": "One name, or several with commas between.",
+        "needed": True,
+        "list": "director",
+    },
+    {
+        "name": "rating_label",
+        "label": "Rating label",
+        "hint": "Age rating, such as PG-13 or TV-MA.",
+        "list": "rating_label",
+    },
+    {
+        "name": "metascore",
+        "label": "Metascore",
+        "hint": "1 to 100; leave empty if there is none yet.",
+        "min": 1,
+        "max": 100,
+        "step": "any",
+    },
     {"name": "imdb_rating", "label": "IMDb rating", "hint": "1 to 10.", "min": 1, "max": 10, "step": "any"},
     {"name": "votes", "label": "IMDb votes", "hint": "Number of votes, from 0 on.", "min": 0, "step": 1},
     {
@@ -32,7 +64,7 @@ FIELDS: tuple[dict[str, Any], ...] = (
         "min": 1,
         "step": "any",
     },
-)  # fmt: skip
+)
 
 
 def render(template: str, **context: Any) -> str:
@@ -56,14 +88,24 @@ def policy() -> str:
     )
 
 
-def form_context(service: Service, values: dict[str, Any], errors: dict[str, str], told: Told | None) -> dict[str, Any]:
+def form_context(
+    service: Service, values: dict[str, Any], errors: dict[str, str], told: Told | None
+) -> dict[str, Any]:
     """What the page of the form shows.
 
     Args:
         values: texts as they were sent. errors: what is wrong, by field. told: the answer, where there is one.
     """
     cast = list(values.get("cast", []))
-    fields = [{**field, "value": values.get(field["name"], ""), "error": errors.get(field["name"]), "why": service.why_not(field["name"])} for field in FIELDS]
+    fields = [
+        {
+            **field,
+            "value": values.get(field["name"], ""),
+            "error": errors.get(field["name"]),
+            "why": service.why_not(field["name"]),
+        }
+        for field in FIELDS
+    ]
     labels = {field["name"]: field["label"] for field in FIELDS} | {"cast": "Cast"}
     return {
         "fields": fields,
@@ -100,7 +142,10 @@ def model_context(service: Service) -> dict[str, Any]:
         "record": record,
         "questions": QUESTION_WORDS,
         "encodings": service.answering.encodings,
-        "fields": [{**field, "why": {q: service.why_not(field["name"], q) for q in QUESTION_WORDS}} for field in (*FIELDS, {"name": "cast", "label": "Cast"})],
+        "fields": [
+            {**field, "why": {q: service.why_not(field["name"], q) for q in QUESTION_WORDS}}
+            for field in (*FIELDS, {"name": "cast", "label": "Cast"})
+        ],
     }
 
 

@@ -93,7 +93,9 @@ class Shield:
         body = json.dumps({"error": text}).encode()
         sent = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
         again = [(b"retry-after", b"1")] if status == 429 else [(b"connection", b"close")]  # noqa: PLR2004
-        await send({"type": "http.response.start", "status": status, "headers": [*sent, *again, *self._headers]})
+        await send(
+            {"type": "http.response.start", "status": status, "headers": [*sent, *again, *self._headers]}
+        )
         await send({"type": "http.response.body", "body": body})
 
 

@@ -101,9 +101,13 @@ def from_texts(given: dict[str, Any]) -> tuple[Title | None, dict[str, str]]:
             continue
         if field in _CONVERTED:
             try:
-                values[field] = _CONVERTED[field](str(text).replace(",", "") if field in ("votes", HOURS) else text)
+                values[field] = _CONVERTED[field](
+                    str(text).replace(",", "") if field in ("votes", HOURS) else text
+                )
             except (TypeError, ValueError, OverflowError):
-                errors[field] = f"expected a {'whole number' if _CONVERTED[field] is int else 'number'}, got {shortened(str(text))}"
+                errors[field] = (
+                    f"expected a {'whole number' if _CONVERTED[field] is int else 'number'}, got {shortened(str(text))}"
+                )
         else:
             values[field] = text
     try:
@@ -135,7 +139,9 @@ def _words(each: Any) -> str:
         return f"unknown field; known are {', '.join(Title.model_fields)}"
     if each["type"] in ("greater_than_equal", "less_than_equal", "greater_than"):
         bound = context.get("ge", context.get("le", context.get("gt")))
-        way = {"greater_than_equal": "at least", "less_than_equal": "at most", "greater_than": "more than"}[each["type"]]
+        way = {"greater_than_equal": "at least", "less_than_equal": "at most", "greater_than": "more than"}[
+            each["type"]
+        ]
         return f"expected {way} {bound:,g}, got {shortened(str(each['input']))}"
     text = str(each["msg"]).removeprefix("Value error, ").removeprefix("Input ")
     return text[:1].lower() + text[1:]

@@ -127,9 +127,7 @@ class _Fields:
             quoted = F.regexp_extract_all(text, F.lit(_QUOTED), F.lit(0))
             bare = F.transform(quoted, lambda name: F.regexp_replace(name, r"""^['"]|['"]$""", ""))
             parts = F.when(text.startswith("["), bare).otherwise(F.split(text, r"\s*[,;|]\s*"))
-        clean = F.filter(
-            F.transform(parts, lambda name: F.trim(name)), lambda name: name.isNotNull() & (name != "")
-        )
+        clean = F.filter(F.transform(parts, F.trim), lambda name: name.isNotNull() & (name != ""))
         return F.when(F.size(clean) > 0, F.array_distinct(clean))
 
     def kind(self) -> Column:

@@ -50,7 +50,7 @@ def evaluate(lake: Lake, conf: Config, *, run_id: str, run_date: dt.datetime) ->
     if options.preset:
         rows += preset_figures(lake.read(TITLES), lake.read(CHARTED), source=options.preset, seed=seed)
     if options.runs:
-        rows += _run_figures(lake, conf, options, rows, seed)
+        rows += _run_figures(lake, conf, options, seed)
     frame = lake.spark.createDataFrame(
         [{**row, "model_version": version} for row in rows], TITLE_FIGURES.schema
     )
@@ -120,9 +120,7 @@ def _ceiling(lake: Lake, test: Examples, by: str, seed: int) -> list[dict[str, A
     return figures(place, test.labels, known, seed=seed, probabilities=False)
 
 
-def _run_figures(
-    lake: Lake, conf: Config, options: Options, rows: list[dict[str, Any]], seed: int
-) -> list[dict[str, Any]]:
+def _run_figures(lake: Lake, conf: Config, options: Options, seed: int) -> list[dict[str, Any]]:
     """The network of weekly runs on runs that began after the cut, beside the share of all runs."""
     runs = run_model.gather_runs(lake.read(TITLE_RUNS))
     starts = np.sort(runs.start)
@@ -185,6 +183,7 @@ def verdict(rows: list[dict[str, Any]], by: str) -> str:
         return "No titles were left to judge the model on."
     got, rule = mine[champion, "pr_auc"], mine["franchise_rule", "pr_auc"]
     base = mine["base_rate", "pr_auc"]
+    interval = f"95 % {got['low']:.3f}–{got['high']:.3f}"
     ahead = got["low"] is not None and got["low"] > max(rule["value"], base["value"])
     words = (
         "is ahead of the base rate and of the franchise rule by more than chance"
@@ -192,6 +191,7 @@ def verdict(rows: list[dict[str, Any]], by: str) -> str:
         else "is not ahead of both the base rate and the franchise rule by more than chance"
     )
     return (
-        f"Before release, split by {split_name}: {champion} {words} (PR-AUC {got['value']:.3f}, 95 % {got['low']:.3f}–{got['high']:.3f}; "
-        f"base rate {base['value']:.3f}, franchise rule {rule['value']:.3f}; {got['n']} titles, {got['positives']} charting)."
+        f"Before release, split by {split_name}: {champion} {words} (PR-AUC {got['value']:.3f}, {interval}; "
+        f"base rate {base['value']:.3f}, franchise rule {rule['value']:.3f}; "
+        f"{got['n']} titles, {got['positives']} charting)."
     )

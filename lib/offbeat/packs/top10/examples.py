@@ -22,7 +22,8 @@ ROLES = {"director": "director", "cast": "cast", "company": "companies"}
 """Who has a history: role -> column of the table titles."""
 _NUMBERS = ("runtime_min", "metascore", "imdb_rating", "votes", "popularity", "budget", "revenue")
 _TEXTS = {"genre": "genres", "director": "director", "cast": "cast", "company": "companies"}
-_FRANCHISE = r"(?i)(\b([2-9]|ii|iii|iv|vi{0,3})\b\s*(:|$)|\b(part|chapter|volume|vol|season|returns|reloaded|sequel)\b|:)"
+_SEQUEL = r"\b(part|chapter|volume|vol|season|returns|reloaded|sequel)\b"
+_FRANCHISE = rf"(?i)(\b([2-9]|ii|iii|iv|vi{{0,3}})\b\s*(:|$)|{_SEQUEL}|:)"
 
 
 def build_before(
@@ -69,7 +70,7 @@ def _example(frame: DataFrame, question: str, hours: Column) -> DataFrame:
         "weekly_hours_viewed": hours,
         "year": F.col("year").cast("double"),
         "age_years": (F.year("as_of") - F.col("year")).cast("double"),
-        "month": F.when(F.col("dated"), F.month("as_of")).cast("double"),
+        "month": F.month("release_date").cast("double"),
         "cast_size": F.size("cast").cast("double"),
         "title_words": F.size(F.split("norm_title", " ")).cast("double"),
         "franchise": F.col("title").rlike(_FRANCHISE).cast("double"),

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from offbeat.packs.top10.features import Encoding, Numbers, Texts, field_of
+from offbeat.packs.top10.features import CATEGORIES, Encoding, Numbers, Texts, field_of
 from offbeat.tabular import Calibrated
 from offbeat.tabular.base import logit
 from offbeat.tabular.linear import Logistic
@@ -58,8 +58,8 @@ def describe(field: str, numbers: Numbers, texts: Texts, encoding: Encoding) -> 
         if not tries:
             return f"{shown}: no earlier title known"
         return f"{shown}: {numbers.get(f'{field}_charted', 0):.0f} of {tries:.0f} earlier titles charted"
-    if field in texts:
-        return ", ".join(texts[field]) or "not given"
+    if field in CATEGORIES:
+        return ", ".join(texts.get(field, ())) or "not given"
     return _number_text(field, numbers, encoding)
 
 

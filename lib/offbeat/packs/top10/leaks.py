@@ -84,7 +84,7 @@ def missingness_figures(
 
 
 def _missing_only(parts: Parts, fields: Sequence[str], seed: int, *, within_kind: bool = False) -> np.ndarray:
-    """What a model says that sees only which fields are missing; within a kind, what the kind itself tells is taken out."""
+    """What a model says that sees only which fields are missing; `within_kind` takes out what the kind tells."""
     train, test = (_masks(p.numbers, p.texts, fields) for p in (parts.train, parts.test))
     model = fit("logistic", train, parts.train.labels, weights=np.ones(len(train)), seed=seed)
     said = model.predict(test)

@@ -7,15 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 
 from offbeat.config import Config
 from offbeat.errors import UsageError
 from offbeat.packs.top10.evaluate import evaluate
+from offbeat.packs.top10.examples import QUESTIONS
 from offbeat.packs.top10.generate import write_data
 from offbeat.packs.top10.prepare import prepare
-from offbeat.packs.top10.score import score
+from offbeat.packs.top10.report import report
+from offbeat.packs.top10.score import champion_of, score
 from offbeat.packs.top10.settings import Settings
-from offbeat.packs.top10.tables import TITLE_TRUTH
+from offbeat.packs.top10.tables import TITLE_FIGURES, TITLE_TRUTH
 from offbeat.packs.top10.train import train
 from offbeat.sessions.run import run as sessionize_run
 from offbeat.tables import Lake
@@ -59,4 +62,21 @@ def sessionize(lake: Lake, conf: Config, *, run_id: str, run_date: dt.datetime) 
     return sessionize_run(lake, conf, run_date=run_date) | prepare(lake, conf)
 
 
-STEPS = {"sessionize": sessionize, "train": train, "score": score, "evaluate": evaluate}
+STEPS = {"sessionize": sessionize, "train": train, "score": score, "evaluate": evaluate, "report": report}
+
+
+def story(lake: Lake, conf: Config) -> list[str]:
+    """What the terminal says after a run: honest figures, and what the leaks would have given."""
+    registry, version = champion_of(lake, conf)
+    del registry
+    by = "time" if conf.model.split.by == "time" else "title"
+    wanted = (F.col("model_version") == version) & (F.col("split") == by) & (F.col("metric") == "roc_auc")
+    rows = lake.read(TITLE_FIGURES).where(wanted & F.col("question").isin(*QUESTIONS)).collect()
+    lines = ["", f"ROC-AUC on titles not seen, split by {by}:"]
+    for row in sorted(rows, key=lambda r: (r["question"], r["basis"], -r["value"])):
+        interval = f"{row['low']:.3f}–{row['high']:.3f}"
+        what = row["model"].replace("_", " ")
+        lines.append(
+            f"  {row['question']:<18}{row['basis']:<10}{what:<24}{row['value']:.3f}  {interval}  n {row['n']:,}"
+        )
+    return lines

@@ -142,7 +142,7 @@ def _examples(lake: Lake, main: str) -> DataFrame:
 
 
 def _extras(lake: Lake, matches: DataFrame, main: str) -> DataFrame:
-    """title_id of the main catalogue, and what other catalogues say of it: `imdb.metascore` …"""
+    """What other catalogues say of a title of the main one, by title_id: `imdb.metascore` and the like."""
     rows = (
         lake.read(TITLES)
         .where("NOT is_main")

@@ -174,7 +174,7 @@ def states(extra: dict[str, np.ndarray], inputs: np.ndarray) -> np.ndarray:
 
 
 def weeks_more(extra: dict[str, np.ndarray], inputs: np.ndarray, length: np.ndarray) -> np.ndarray:
-    """Expected further weeks of runs that are listed: the last week is carried on, its number rising; float64, [runs]."""
+    """Expected further weeks of listed runs, float64, [runs]: the last week is carried on, its number rising."""
     rows = inputs[:, : max(1, int(length.max(initial=1)))]
     rolled = np.concatenate([rows, np.zeros((len(rows), _AHEAD, rows.shape[2]), rows.dtype)], axis=1)
     for step in range(_AHEAD):

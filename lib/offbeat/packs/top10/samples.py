@@ -97,7 +97,8 @@ def gather(examples: DataFrame, question: str, *, most: int, seed: int) -> Examp
     for label, what in ((1, "charting"), (0, "other")):
         if (labels == label).sum() < 2 * _FEWEST:
             raise InputRefused(
-                f"examples of {question}: only {(labels == label).sum()} {what} titles; give longer lists or a fuller catalogue"
+                f"examples of {question}: only {(labels == label).sum()} {what} titles; give longer "
+                "lists or a fuller catalogue"
             )
     return Examples(
         np.array([row["title_id"] for row in rows], object),
@@ -141,7 +142,8 @@ def split(examples: Examples, *, by: str, holdout: float, seed: int) -> Parts:
     for name, part in (("training", train), ("test", test)):
         if min((part.labels == 1).sum(), (part.labels == 0).sum()) < _FEWEST:
             raise InputRefused(
-                f"split by {by}: {(part.labels == 1).sum()} charting of {len(part)} titles in {name}; give longer lists, or another model.split"
+                f"split by {by}: {(part.labels == 1).sum()} charting of {len(part)} titles in {name}; "
+                "give longer lists, or another model.split"
             )
     return Parts(train, test, day)
 

@@ -19,6 +19,8 @@ from offbeat.packs.top10.settings import Settings
 
 CATEGORIES = ("Films (English)", "Films (Non-English)", "TV (English)", "TV (Non-English)")
 _LIST = 10
+_AWAY = 8  # weeks, before a season brings a title back
+_FILMS = 2  # categories of films come first
 _GENRE_EFFECT = np.array([0.0, 0.1, 0.45, 0.5, 0.2, -0.5, 0.15, 0.3, 0.1, 0.25, -0.2, -0.1])
 _LANGUAGE_SHARE = (0.55, 0.1, 0.08, 0.07, 0.06, 0.06, 0.05, 0.03)
 _DECAY_PER_WEEK = 0.3
@@ -158,7 +160,7 @@ def _weeks(
         age = week - arrives
         fading = np.where(age >= 0, np.exp(-lasting * np.clip(age, 0, 30)), 0.0)
         # What belongs to a season comes back in it, whenever it first came.
-        back = np.where((season == month) & (age > 8), 0.35, 0.0)
+        back = np.where((season == month) & (age > _AWAY), 0.35, 0.0)
         level = np.exp(frame["appeal"].to_numpy() + rng.normal(0, 0.25, n))
         hours[week] = _BASE_HOURS * level * np.maximum(fading, back)
         for each in range(len(CATEGORIES)):
@@ -191,7 +193,8 @@ def _lists(
             "weekly_rank": rank[week, title],
             "show_title": spelled[title],
             "season_title": [
-                "N/A" if c < 2 else f"{spelled[t]}: Season 1" for c, t in zip(category, title, strict=True)
+                "N/A" if c < _FILMS else f"{spelled[t]}: Season 1"
+                for c, t in zip(category, title, strict=True)
             ],
             "weekly_hours_viewed": np.round(hours[week, title], -5).astype(np.int64),
             "runtime": np.round(minutes / 60, 4),

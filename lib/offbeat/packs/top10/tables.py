@@ -68,7 +68,7 @@ CHARTED = Table(
 
 TITLE_MATCHES = Table(
     name="title_matches",
-    doc="Which title of a catalogue a title of the lists, or of the main catalogue, is. Key: left_source, left_id, source.",
+    doc="Which title of a catalogue a title of lists or main catalogue is. Key: left_source, left_id, source.",
     columns=(
         _LEFT_SOURCE,
         _LEFT_ID,

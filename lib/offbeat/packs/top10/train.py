@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import json
 import logging
+from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -49,22 +51,12 @@ def train(lake: Lake, conf: Config, *, run_id: str, run_date: dt.datetime) -> di
             found, by=conf.model.split.by, holdout=conf.model.split.holdout, seed=conf.model.seed
         )
         learned[question] = learn(parts[question].train, question, options, seed=conf.model.seed)
-    extra = _people(lake.read(TITLE_EXAMPLES)) | {
-        f"background_{q}": _background(parts[q], learned[q], options, conf.model.seed) for q in QUESTIONS
-    }
+    extra = _people(lake.read(TITLE_EXAMPLES))
     if options.runs:
         extra |= run_model.train(lake.read(TITLE_RUNS), parts[BEFORE].cut, options, seed=conf.model.seed)
-    bundle = Bundle(QUESTIONS, tuple(learned[q].models[learned[q].champion] for q in QUESTIONS))
-    record = _record(lake, conf, parts, learned, options)
+    last = lake.read(CHARTED).agg(F.max("last_week").alias("last")).collect()[0]["last"]
     registry = Registry(lake, conf.name, folder=conf.output.get("models"))
-    version = save_model(
-        registry.folder,
-        bundle,
-        name="top10",
-        columns=learned[BEFORE].encoding.columns,
-        record=record,
-        extra=extra,
-    )
+    version, record = save(registry.folder, parts, learned, conf=conf, last_week=last, extra=extra)
     promoted = _promote(registry, version, record)
     return {
         "model_version": version,
@@ -73,6 +65,34 @@ def train(lake: Lake, conf: Config, *, run_id: str, run_date: dt.datetime) -> di
         "held_out_titles": len(parts[BEFORE].test),
         **{f"model_{q}": learned[q].champion for q in QUESTIONS},
     }
+
+
+def save(
+    folder: Path,
+    parts: dict[str, Parts],
+    learned: dict[str, Learned],
+    *,
+    conf: Config,
+    last_week: dt.date,
+    extra: dict[str, np.ndarray],
+) -> tuple[str, dict[str, Any]]:
+    """Write both questions' champions as one version; gives it, and what stands beside it.
+
+    Args:
+        parts, learned: by question.
+        extra: people and, where there is one, the network of weekly runs.
+    """
+    options = Options.of(conf.model.settings)
+    bundle = Bundle(QUESTIONS, tuple(learned[q].models[learned[q].champion] for q in QUESTIONS))
+    record = _record(conf, parts, learned, last_week)
+    backgrounds = {
+        f"background_{q}": _background(parts[q], learned[q], options, conf.model.seed) for q in QUESTIONS
+    }
+    columns = learned[BEFORE].encoding.columns
+    version = save_model(
+        folder, bundle, name="top10", columns=columns, record=record, extra=extra | backgrounds
+    )
+    return version, record
 
 
 def _promote(registry: Registry, version: str, record: dict[str, Any]) -> bool:
@@ -87,10 +107,10 @@ def _promote(registry: Registry, version: str, record: dict[str, Any]) -> bool:
 
 
 def _record(
-    lake: Lake, conf: Config, parts: dict[str, Parts], learned: dict[str, Learned], options: Options
+    conf: Config, parts: dict[str, Parts], learned: dict[str, Learned], last_week: dt.date
 ) -> dict[str, Any]:
     """What stands beside the model: how it was made, and how often it was right."""
-    last = lake.read(CHARTED).agg(F.max("last_week").alias("last")).collect()[0]["last"]
+    options = Options.of(conf.model.settings)
     cuts = {q: parts[q].cut for q in QUESTIONS}
     return {
         "pack": "top10",
@@ -107,7 +127,7 @@ def _record(
             "cut": {q: cut.isoformat() if cut else None for q, cut in cuts.items()},
         },
         "fill": dict(options.fill),
-        "last_week": last.isoformat(),
+        "last_week": last_week.isoformat(),
         "counts": {q: [len(parts[q].train), len(parts[q].test)] for q in QUESTIONS},
         "base": {q: float(parts[q].test.labels.mean()) for q in QUESTIONS},
         "tracks": {q: _tracks(parts[q], learned[q], options) for q in QUESTIONS},
@@ -120,7 +140,7 @@ def _tracks(parts: Parts, learned: Learned, options: Options) -> list[dict[str, 
     said = learned.models[learned.champion].predict(table)
     order = np.argsort(said, kind="stable")
     groups = [g for g in np.array_split(order, min(_TRACKS, max(1, len(order) // 10))) if len(g)]
-    edges = [0.0, *((said[a[-1]] + said[b[0]]) / 2 for a, b in zip(groups, groups[1:], strict=False)), 1.0]
+    edges = [0.0, *((said[a[-1]] + said[b[0]]) / 2 for a, b in pairwise(groups)), 1.0]
     made: list[dict[str, float | int]] = []
     for place, group in enumerate(groups):
         charted = int(parts.test.labels[group].sum())

@@ -1,0 +1,127 @@
+"""The step `report`: the page of the pack top10, computed from its tables."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from pathlib import Path
+from typing import Any
+
+from pyspark.sql import functions as F
+
+from offbeat import __version__
+from offbeat.config import Config
+from offbeat.errors import UsageError
+from offbeat.packs.top10 import sections
+from offbeat.packs.top10.examples import BEFORE, EARLY
+from offbeat.packs.top10.facts import Facts
+from offbeat.packs.top10.samples import gather
+from offbeat.packs.top10.score import champion_of
+from offbeat.packs.top10.shown import gather_shown
+from offbeat.packs.top10.tables import (
+    CHARTED,
+    RUN_FORECASTS,
+    TITLE_EXAMPLES,
+    TITLE_FIGURES,
+    TITLE_MATCHES,
+    TITLE_RUNS,
+    TITLE_SCORES,
+    TITLES_UNMATCHED,
+)
+from offbeat.packs.top10.uses import newest_ranked, return_months, returning, to_feature
+from offbeat.reports.data import Head, TableRef
+from offbeat.reports.page import render_page
+from offbeat.reports.sections import tables_section
+from offbeat.reports.write import write_page
+from offbeat.tables import Lake, Table
+
+_ON_PAGE = (
+    CHARTED,
+    TITLE_MATCHES,
+    TITLES_UNMATCHED,
+    TITLE_EXAMPLES,
+    TITLE_SCORES,
+    TITLE_FIGURES,
+    RUN_FORECASTS,
+    TITLE_RUNS,
+)
+
+
+def report(lake: Lake, conf: Config, *, run_id: str, run_date: dt.datetime) -> dict[str, Any]:
+    """Write the page; gives where it is.
+
+    Raises:
+        UsageError: nothing is scored or judged yet, or the lake has no folder to write to.
+    """
+    _, version = champion_of(lake, conf)
+    for table in (TITLE_SCORES, TITLE_FIGURES):
+        if not lake.exists(table):
+            raise UsageError(f"lake {lake.location}: no table {table.name} yet; run `offbeat run` first")
+    folder = _folder(lake, conf)
+    facts = _facts(lake, conf, version)
+    made = sections.build(facts)
+    head = Head(
+        title=f"{conf.name}: will it make the Netflix Top 10?",
+        subtitle="Two questions, answered by what is known in time; and what the same figures look "
+        "like where a model cheats.",
+        run_id=run_id,
+        run_date=run_date,
+        model_version=version,
+        tables=tuple(_table(lake, table, folder) for table in _ON_PAGE if lake.exists(table)),
+        generated_from=f"offbeat {__version__} with config {conf.name} (hash {conf.hash[:12]})",
+    )
+    page = write_page(folder / "index.html", render_page(head, [*made, tables_section(head)]))
+    return {"page": str(page)}
+
+
+def _facts(lake: Lake, conf: Config, version: str) -> Facts:
+    """All that the page shows."""
+    of_model = F.col("model_version") == version
+    scores = lake.read(TITLE_SCORES).where(of_model)
+    forecasts = lake.read(RUN_FORECASTS).where(of_model) if lake.exists(RUN_FORECASTS) else None
+    examples = lake.read(TITLE_EXAMPLES)
+    most, seed = conf.model.sample.max_sessions, conf.model.seed
+    unmatched = (
+        lake.read(TITLES_UNMATCHED)
+        .groupBy("left_source", "source", "reason")
+        .agg(
+            F.count("*").alias("titles"),
+            F.slice(F.sort_array(F.collect_list("title")), 1, 5).alias("examples"),
+        )
+    )
+    quality = (
+        lake.read(TITLE_MATCHES).groupBy("left_source", "source", "quality").agg(F.count("*").alias("titles"))
+    )
+    order = ("left_source", "source")
+    return Facts(
+        by=conf.model.split.by,
+        figures=[row.asDict() for row in lake.read(TITLE_FIGURES).where(of_model).collect()],
+        quality=[row.asDict() for row in quality.orderBy(*order, "quality").collect()],
+        unmatched=[row.asDict() for row in unmatched.orderBy(*order, "reason").collect()],
+        shown=gather_shown(lake),
+        before=gather(examples, BEFORE, most=most, seed=seed),
+        early=gather(examples, EARLY, most=most, seed=seed),
+        newest=newest_ranked(scores, forecasts) if forecasts is not None else [],
+        feature=to_feature(scores, examples),
+        returning=returning(forecasts) if forecasts is not None else [],
+        months=return_months(lake.read(TITLE_RUNS)),
+    )
+
+
+def _folder(lake: Lake, conf: Config) -> Path:
+    named = conf.output.get("pages")
+    if named:
+        return Path(named)
+    if lake.local_folder is None:
+        raise UsageError(
+            f"lake {lake.location}: pages need a folder; set output.pages to a Volume or a mounted folder"
+        )
+    return lake.local_folder / "pages" / conf.name
+
+
+def _table(lake: Lake, table: Table, folder: Path) -> TableRef:
+    local = lake.local_folder
+    link = os.path.relpath(local / table.name, folder) if local is not None else None
+    return TableRef(
+        table.name, lake.tables_read.get(table.name, lake.version(table)), link=link, doc=table.doc
+    )
