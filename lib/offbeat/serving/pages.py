@@ -99,6 +99,8 @@ def form_context(
     cast = list(values.get("cast", []))
     fields = [
         {
+            "needed": False,
+            "list": None,
             **field,
             "value": values.get(field["name"], ""),
             "error": errors.get(field["name"]),

@@ -58,9 +58,8 @@ def serve(conf: Config) -> dict[str, Any]:
     bound = _bound(conf)
     host, port = bound.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
-    sys.stdout.write(
-        f"Listening on http://{shown}:{port}/ with model {service.answering.version}; stop with Ctrl-C" + "\n"
-    )
+    where = f"http://{shown}:{port}/"
+    sys.stdout.write(f"Listening on {where} with model {service.answering.version}; stop with Ctrl-C\n")
     sys.stdout.flush()
     settings = uvicorn.Config(
         build_app(service),

@@ -32,10 +32,6 @@ def headers(policy: str) -> list[tuple[bytes, bytes]]:
     return [(name.encode(), value.encode()) for name, value in found.items()]
 
 
-class TooLarge(Exception):
-    """Raised inside a request whose body passes the limit."""
-
-
 class Shield:
     """Wraps an ASGI application.
 
@@ -63,18 +59,23 @@ class Shield:
             await self._pass(scope, receive, send, limit)
 
     async def _pass(self, scope: Scope, receive: Receive, send: Send, limit: int) -> None:
-        taken, begun = 0, False
+        taken, begun, refused = 0, False, False
 
         async def counted() -> MutableMapping[str, Any]:
-            nonlocal taken
+            nonlocal taken, refused
             message = await receive()
             taken += len(message.get("body", b""))
-            if taken > limit:
-                raise TooLarge
-            return message
+            if taken <= limit:
+                return message
+            if not begun and not refused:
+                refused = True
+                await self._refuse(send, 413, _too_large(limit))
+            return {"type": "http.disconnect"}
 
         async def strict(message: MutableMapping[str, Any]) -> None:
             nonlocal begun
+            if refused:  # it is answered already
+                return
             if message["type"] == "http.response.start":
                 begun = True
                 message["headers"] = [*message.get("headers", []), *self._headers]
@@ -83,9 +84,9 @@ class Shield:
         self._running += 1
         try:
             await self._app(scope, counted, strict)
-        except TooLarge:
-            if not begun:
-                await self._refuse(send, 413, _too_large(limit))
+        except Exception:
+            if not refused:
+                raise
         finally:
             self._running -= 1
 

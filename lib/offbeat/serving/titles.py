@@ -97,7 +97,7 @@ def from_texts(given: dict[str, Any]) -> tuple[Title | None, dict[str, str]]:
     errors: dict[str, str] = {}
     for field, value in given.items():
         text = value.strip() if isinstance(value, str) else value
-        if text in ("", None):
+        if text in ("", None, []):
             continue
         if field in _CONVERTED:
             try:
@@ -127,22 +127,29 @@ def said_of(errors: Iterable[Any]) -> dict[str, str]:
     return found
 
 
+_SAID = {
+    "json_invalid": "not JSON; send one title as a JSON object",
+    "model_attributes_type": "expected one title as a JSON object",
+    "model_type": "expected one title as a JSON object",
+    "dict_type": "expected one title as a JSON object",
+    "missing": "this is needed",
+    "too_short": "give at least one name",
+}
+_BOUNDS = {"ge": "at least", "le": "at most", "gt": "more than", "lt": "less than"}
+
+
 def _words(each: Any) -> str:
+    """One finding of pydantic's in words for people."""
     context = each.get("ctx", {})
-    if each["type"] == "json_invalid":
-        return "not JSON; send one title as a JSON object"
-    if each["type"] in ("model_attributes_type", "model_type", "dict_type"):
-        return "expected one title as a JSON object"
-    if each["type"] == "missing":
-        return "this is needed"
+    if each["type"] in _SAID:
+        return _SAID[each["type"]]
+    if each["type"] == "too_long":
+        return f"give at most {context['max_length']} names"
     if each["type"] == "extra_forbidden":
         return f"unknown field; known are {', '.join(Title.model_fields)}"
-    if each["type"] in ("greater_than_equal", "less_than_equal", "greater_than"):
-        bound = context.get("ge", context.get("le", context.get("gt")))
-        way = {"greater_than_equal": "at least", "less_than_equal": "at most", "greater_than": "more than"}[
-            each["type"]
-        ]
-        return f"expected {way} {bound:,g}, got {shortened(str(each['input']))}"
+    for bound, way in _BOUNDS.items():
+        if bound in context:
+            return f"expected {way} {context[bound]:,g}, got {shortened(str(each['input']))}"
     text = str(each["msg"]).removeprefix("Value error, ").removeprefix("Input ")
     return text[:1].lower() + text[1:]
 

@@ -11,6 +11,7 @@ from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 _EXTRA = {"ø": "o", "ł": "l", "đ": "d", "ı": "i", "ħ": "h", "œ": "o", "æ": "a"}
+_DROPPED = re.compile("['’\u0300-\u036f]")
 _MARKS = re.compile(r"[^\w]+|_+")
 
 
@@ -38,8 +39,7 @@ def normalize_title(title: str) -> str:
     'pokemon detective and co'
     """
     text = unicodedata.normalize("NFC", title).lower().replace("&", " and ").translate(_table())
-    text = text.replace("'", "").replace("’", "")
-    return _MARKS.sub(" ", text).strip()
+    return _MARKS.sub(" ", _DROPPED.sub("", text)).strip()
 
 
 def norm_title(title: Column) -> Column:

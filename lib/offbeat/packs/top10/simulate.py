@@ -110,7 +110,7 @@ def _catalogue(n: int, rng: np.random.Generator, settings: Settings) -> pd.DataF
             "known": known,
             "appeal": known + rng.normal(0, settings.noise, n),
             "season": seasonal,
-            "arrives": np.where(before, rng.integers(0, settings.weeks * 3, n), offset // 7 + 1),
+            "arrives": np.where(before, rng.integers(0, settings.weeks * 3, n), offset // 7),
         }
     )
 
