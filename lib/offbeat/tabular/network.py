@@ -121,7 +121,7 @@ def tune_network(
             "rate": trial.suggest_float("rate", 5e-4, 1e-2, log=True),
             "penalty": trial.suggest_float("penalty", 1e-6, 1e-2, log=True),
         }
-        model = fit_network(features[~held], labels[~held], weights[~held], seed=seed, **knobs)
+        model = fit_network(features[~held], labels[~held], weights[~held], seed=seed, **knobs)  # type: ignore[arg-type]
         said = np.clip(model.predict(features[held]), 1e-6, 1 - 1e-6)
         truth = labels[held]
         return float(-(truth * np.log(said) + (1 - truth) * np.log1p(-said)).mean())

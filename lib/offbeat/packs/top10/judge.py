@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from offbeat.evaluation.intervals import bootstrap_intervals
-from offbeat.evaluation.metrics import Ranking, average_precision, rank_sessions, recall_at_k, roc_auc
+from offbeat.evaluation.intervals import bootstrap_intervals, wilson_interval
+from offbeat.evaluation.metrics import Number, Ranking, average_precision, rank_sessions, recall_at_k, roc_auc
 from offbeat.evaluation.probabilities import brier_score, calibration_bins, calibration_error
 
 TOP = 10
 _RESAMPLES = 300
-_RANKED = {
+_RANKED: dict[str, Callable[[Ranking], Number]] = {
     "roc_auc": roc_auc,
     "pr_auc": average_precision,
     "recall_at_10": lambda ranking: recall_at_k(ranking, TOP),
@@ -43,7 +43,8 @@ def figures(
     intervals = bootstrap_intervals(labels, scores, _RANKED, resamples=_RESAMPLES, seed=seed)
     ranking: Ranking = rank_sessions(labels, scores)
     found: dict[str, tuple[float, float, float]] = {
-        name: (float(metric(ranking)), *map(float, intervals[name])) for name, metric in _RANKED.items()
+        name: (float(metric(ranking)), float(intervals[name].low), float(intervals[name].high))
+        for name, metric in _RANKED.items()
     }
     found["hits_at_10"] = _hits(labels, scores)
     if probabilities:
@@ -64,11 +65,10 @@ def single(place: Place, metric: str, value: float, labels: np.ndarray) -> dict[
 
 def _hits(labels: np.ndarray, scores: np.ndarray) -> tuple[float, float, float]:
     """Share of the ten best-ranked titles that charted: what a reader of a list of ten sees."""
-    from offbeat.evaluation.intervals import wilson_interval
-
     best = np.argsort(-scores, kind="stable")[:TOP]
     hits = int(labels[best].sum())
-    return (hits / max(1, len(best)), *map(float, wilson_interval(hits, len(best))))
+    found = wilson_interval(hits, len(best))
+    return hits / max(1, len(best)), float(found.low), float(found.high)
 
 
 def _brier(labels: np.ndarray, scores: np.ndarray, seed: int) -> tuple[float, float, float]:

@@ -28,7 +28,7 @@ def folds() -> tuple[str, str]:
 
 
 @cache
-def _table() -> dict[int, str]:
+def _table() -> dict[int, int]:
     return str.maketrans(*folds())
 
 

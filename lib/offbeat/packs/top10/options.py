@@ -54,6 +54,9 @@ class Options:
         for name in ("models", "extra_features"):
             if name in values:
                 values[name] = _names(name, values[name])
+        fill = values.get("fill", {})
+        if not isinstance(fill, Mapping) or not all(isinstance(v, int | float) for v in fill.values()):
+            raise UsageError(f"config model.settings.fill: expected field: number, got {fill!r}")
         made = cls(**values)
         made._check()
         return made
@@ -72,11 +75,6 @@ class Options:
                 raise UsageError(
                     f"config model.settings.{name}: expected a whole number from {low} to {high}, got {value!r}"
                 )
-        numbers = isinstance(self.fill, Mapping) and all(
-            isinstance(v, int | float) for v in self.fill.values()
-        )
-        if not numbers:
-            raise UsageError(f"config model.settings.fill: expected field: number, got {self.fill!r}")
 
 
 def _names(key: str, value: Any) -> tuple[str, ...]:

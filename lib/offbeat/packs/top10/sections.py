@@ -78,11 +78,7 @@ def _question_section(facts: Facts, question: str, title: str, intro: str) -> Se
     return Section(
         name,
         title,
-        [
-            table_of(
-                facts, rows, f"{name}-figures", "Models on titles they have not seen, beside what is simpler"
-            )
-        ],
+        [table_of(rows, f"{name}-figures", "Models on titles they have not seen, beside what is simpler")],
         intro=intro,
     )
 
@@ -94,9 +90,8 @@ def _leaks_section(facts: Facts) -> Section:
     if not leaky or champion is None:
         return Section(name, title, [parts.missing("The catalogues hold nothing that could leak.")])
     shown = [r for r in leaky if r["split"] == facts.split and r["metric"] == "roc_auc"]
-    bars = [
-        {"figure": "honest", "auc": facts.value(BEFORE, champion, "roc_auc", facts.split, "honest")["value"]}
-    ]  # type: ignore[index]
+    honest = facts.value(BEFORE, champion, "roc_auc", facts.split, "honest") or {}
+    bars = [{"figure": "honest", "auc": honest.get("value")}]
     bars += [{"figure": r["model"].replace("_", " "), "auc": r["value"]} for r in shown]
     silent = facts.value(BEFORE, "missingness_only", "roc_auc", facts.split)
     if silent is not None:
@@ -138,7 +133,7 @@ def _runs_section(facts: Facts) -> Section:
             ],
         )
     made = [
-        table_of(facts, [r for r in rows if r["question"] == q], f"runs-{q.replace('_', '-')}", said)
+        table_of([r for r in rows if r["question"] == q], f"runs-{q.replace('_', '-')}", said)
         for q, said in (
             ("stays_next_week", "Is it listed next week?"),
             ("comes_back", "Once gone, is it back within half a year?"),

@@ -43,7 +43,7 @@ def simulate(titles: int, *, seed: int, settings: Settings) -> Simulated:
     frame = _catalogue(titles, rng, settings)
     hours, rank = _weeks(frame, rng, settings)
     weekly = _lists(frame, hours, rank, rng, settings)
-    charts = (rank > 0).any(axis=0)
+    charts = np.asarray((rank > 0).any(axis=0))
     frame["weeks_charted"] = (rank > 0).sum(axis=0)
     ratings = _snapshot(frame, charts, rng, settings)
     truth = pd.DataFrame(

@@ -158,7 +158,8 @@ def _background(parts: Parts, learned: Learned, options: Options, seed: int) -> 
     table = learned.encoding.table(filled(train.numbers, options.fill), train.texts)
     said = learned.models[learned.champion].predict(table)
     near = np.argsort(np.abs(said - np.median(said)), kind="stable")[: max(_BACKGROUND, len(said) // 10)]
-    return table[np.random.default_rng(seed).permutation(near)[:_BACKGROUND]]
+    chosen: np.ndarray = table[np.random.default_rng(seed).permutation(near)[:_BACKGROUND]]
+    return chosen
 
 
 def _people(examples: DataFrame) -> dict[str, np.ndarray]:

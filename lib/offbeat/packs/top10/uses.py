@@ -128,7 +128,7 @@ def shares_by(examples: Examples, names: Callable[[Any], Iterable[str]]) -> list
         for name in names(texts):
             n[name] += 1
             yes[name] += int(label)
-    rows = []
+    rows: list[dict[str, Any]] = []
     for name, count in n.items():
         if count >= _FEWEST:
             low, high = wilson_interval(yes[name], count)
