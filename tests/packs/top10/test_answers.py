@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from offbeat.config import Catalogue
 from offbeat.errors import GuardFailed, UsageError
 from offbeat.packs.top10.answers import Answering, question_of
+from offbeat.packs.top10.catalogues import assert_fields
 from offbeat.packs.top10.examples import BEFORE, EARLY
 from offbeat.packs.top10.explain import Explainer
 from offbeat.packs.top10.features import Encoding, field_of, fit_encoding
@@ -154,3 +156,12 @@ def test_treemap_areas_are_shares_and_nothing_overlaps():
 def test_settings_that_cant_be_meant(given, words):
     with pytest.raises(UsageError, match=words):
         Options.of(given)
+
+
+@pytest.mark.parametrize(
+    "columns, words",
+    [({"title": "t", "diretor": "d"}, "did you mean director"), ({"year": "y"}, "columns has no title")],
+)
+def test_a_catalogue_with_a_wrong_field_is_refused(columns, words):
+    with pytest.raises(UsageError, match=words):
+        assert_fields(Catalogue(name="mine", path="x.csv", columns=columns))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import difflib
+
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from offbeat.config import Catalogue, Source
-from offbeat.errors import InputRefused
+from offbeat.errors import InputRefused, UsageError
 from offbeat.ingest import sources
 from offbeat.ingest.rows import Rows
 from offbeat.packs.top10.normalize import norm_title
@@ -20,6 +22,27 @@ _LISTS = ("genres", "director", "cast", "companies")
 _PLAIN = ("language", "rating_label")
 _FILM, _TV = r"(?i)^(films?|movies?)\b.*", r"(?i)^(tv|series|shows?|mini)\b.*"
 _QUOTED = r"""'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)\""""
+
+
+FIELDS = (
+    "id", "title", "original_title", "kind", "year", "release_date", *_LISTS, *_PLAIN, *_NUMBERS,
+)  # fmt: skip
+"""What `columns` of a catalogue may name."""
+
+
+def assert_fields(catalogue: Catalogue) -> None:
+    """A catalogue names only fields that there are.
+
+    Raises:
+        UsageError: it names another.
+    """
+    for name in catalogue.columns:
+        if name not in FIELDS:
+            near = difflib.get_close_matches(name, FIELDS, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(FIELDS)}"
+            raise UsageError(f"config catalogues, {catalogue.name}: unknown field {name} in columns; {hint}")
+    if "title" not in catalogue.columns:
+        raise UsageError(f"config catalogues, {catalogue.name}: columns has no title; say which column it is")
 
 
 def read_titles(spark: SparkSession, catalogue: Catalogue) -> DataFrame:
@@ -79,9 +102,9 @@ def _assert_columns(rows: Rows, catalogue: Catalogue) -> None:
         return
     wanted = {name for given in catalogue.columns.values() for name in given}
     missing = sorted(wanted - set(rows.names))
-    if missing or "title" not in catalogue.columns:
+    if missing:
         raise InputRefused(
-            f"catalogue {catalogue.name}: no column {', '.join(missing) or 'for title'} in {catalogue.path}; "
+            f"catalogue {catalogue.name}: no column {', '.join(missing)} in {catalogue.path}; "
             f"columns there: {', '.join(rows.names[:30])}"
         )
 

@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 
 from offbeat.config import Config
 from offbeat.errors import InputRefused, UsageError
-from offbeat.packs.top10.catalogues import read_titles
+from offbeat.packs.top10.catalogues import assert_fields, read_titles
 from offbeat.packs.top10.examples import build_before, build_early, with_histories
 from offbeat.packs.top10.match import match_titles
 from offbeat.packs.top10.tables import (
@@ -66,6 +66,8 @@ def _main(conf: Config) -> str:
         raise UsageError(
             f"config catalogues: expected one with main: true, got {len(mains)}; positives and negatives come from it"
         )
+    for catalogue in conf.catalogues:
+        assert_fields(catalogue)
     for source in conf.source:
         missing = [name for name in COVARIATES if name not in source.columns.covariates]
         if missing:
