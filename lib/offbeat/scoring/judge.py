@@ -20,13 +20,13 @@ from offbeat.training.artifact import Artifact
 
 _EXPECTED = "array<struct<event:string,probability:float>>"
 _DETAIL = f"struct<position:int,event:string,probability:float,rank:int,surprise:float,expected:{_EXPECTED}>"
-# Columns of a session that its anomaly carries; null in the result where the session is not flagged.
+# Columns of a session that its anomaly or prediction carries; null in the result where it has neither.
 CARRIED = ("entity", "start", "end", "events", "times", "event_ids", "covariates")
 JUDGED = (
     "session_id string, score float, percentile float, verdict string, threshold float, unknown_share float, "
     f"detail array<{_DETAIL}>, kind string, positions array<int>, nearest array<string>, edits array<string>, "
     "action string, entity string, start timestamp, end timestamp, events array<string>, times array<timestamp>, "
-    "event_ids array<string>, covariates map<string,string>"
+    "event_ids array<string>, covariates map<string,string>, break_probability float"
 )
 _EXPECTED_TYPE = pa.list_(pa.struct([("event", pa.string()), ("probability", pa.float32())]))
 
@@ -50,7 +50,8 @@ def judge_sessions(sessions: DataFrame, carrier: Carrier, rules: Rules) -> DataF
         carrier: the model on its way.
 
     Returns:
-        One row per session in the schema `JUDGED`; what describes the session and its fault is null unless flagged.
+        One row per session in the schema `JUDGED`. What describes its fault is null unless it is flagged, what
+        describes the session unless it is flagged or open, the probability that it will break unless it is open.
     """
     needed = ["session_id", "state", "continues", *CARRIED]
     return sessions.select(*needed).mapInArrow(_judging(carrier, rules), JUDGED)
@@ -73,12 +74,13 @@ def _judge_batch(batch: pa.RecordBatch, model: Artifact, rules: Rules) -> pa.Rec
     sequences = encode_sessions(batch, model.vocabulary)
     scores = model.detector.score(sequences)
     unknown = unknown_share(sequences)
+    is_open = pc.equal(batch.column("state"), "open").to_numpy(zero_copy_only=False)
     verdicts = judge(
         scores,
         threshold=model.calibration.threshold,
         lengths=sequences.lengths,
         unknown_share=unknown,
-        is_open=pc.equal(batch.column("state"), "open").to_numpy(zero_copy_only=False),
+        is_open=is_open,
         min_events=rules.min_events,
         unknown_limit=rules.unknown_limit,
     )
@@ -91,15 +93,27 @@ def _judge_batch(batch: pa.RecordBatch, model: Artifact, rules: Rules) -> pa.Rec
         "threshold": pa.array(np.full(len(scores), model.calibration.threshold), pa.float32()),
         "unknown_share": pa.array(unknown, pa.float32()),
         **_explained(batch, sequences, flagged, model, rules),
-        **_carried(batch, flagged),
+        **_carried(batch, flagged | is_open),
+        "break_probability": _forecast(sequences, is_open, model),
     }
     return pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
 
 
-def _carried(batch: pa.RecordBatch, flagged: np.ndarray) -> dict[str, pa.Array]:
-    """The session's own columns where it is flagged, null elsewhere."""
-    rows = pa.array(np.arange(batch.num_rows), mask=~flagged)
+def _carried(batch: pa.RecordBatch, wanted: np.ndarray) -> dict[str, pa.Array]:
+    """The session's own columns where they are wanted, null elsewhere."""
+    rows = pa.array(np.arange(batch.num_rows), mask=~wanted)
     return {name: batch.column(name).take(rows) for name in CARRIED}
+
+
+def _forecast(sequences: Sequences, is_open: np.ndarray, model: Artifact) -> pa.Array:
+    """How likely each open session is to break; null for others, and where the model can't say."""
+    forecast = model.baseline.forecast
+    chosen = np.flatnonzero(is_open)
+    if forecast is None or not len(chosen):
+        return pa.nulls(len(sequences), pa.float32())
+    found = np.zeros(len(sequences), np.float32)
+    found[chosen] = forecast.of_sessions(model.detector, sequences.take(chosen))
+    return pa.array(found, mask=~is_open)
 
 
 def _explained(

@@ -1,12 +1,16 @@
 """What is wrong with a flagged session: the smallest change after which the model finds it normal.
 
 At the places that surprise the model most, single edits are tried (leave an event out, put an expected one in, move
-one); the model scores every changed sequence. Of those that it finds normal, the likeliest names the kind of the fault,
-its place, and the normal sequence nearest to the session; where none is normal, the one that is left least strange.
+one); the model scores every changed sequence. Of those that it finds normal, the likeliest story names the kind of the
+fault, its place, and the normal sequence nearest to the session: how likely the model finds the changed sequence, times
+how likely a fault of that kind makes the session of it. An event is lost in one way; one that is sent again or out of
+order lands at one of a few places; one that does not belong there may be any. Where no edit leaves a normal sequence,
+it is the one that leaves the least strange.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -16,6 +20,21 @@ from offbeat.detectors.base import Detector, EventScores, Sequences, ragged_inde
 
 _MOST_PLACES = 3  # places tried, the strangest first
 _REACH = 8  # events that a moved event may jump over
+_ANY_EVENT = 32  # different events that one which does not belong there might be, roughly
+_FROM_NOWHERE = (
+    10  # times as often is an event lost as one comes that nobody sent: half a pair lacks its other half
+)
+_WAYS = {
+    kind: math.log(ways)
+    for kind, ways in {
+        "missing": 1,
+        "repeated": _REACH,
+        "wrong_order": 2 * _REACH,
+        "inserted": _ANY_EVENT * _FROM_NOWHERE,
+        "new_event": _ANY_EVENT,
+    }.items()
+}
+"""By kind of fault: in how many ways it may happen to one event, as ln."""
 _MOST_EVENTS = 400  # longer sessions are repaired inside a window of this many events around the place
 _CANDIDATES_A_CALL = 20_000
 
@@ -64,8 +83,9 @@ def repair(
     windows = [_window(sessions, scores, at) for at in range(len(sessions))]
     edits = [list(_edits(sessions, scores, at, windows[at], known_from)) for at in range(len(sessions))]
     after = _score_all(detector, sessions, edits, windows, scores, threshold)
-    means = _mean_surprise(detector, sessions, edits, windows, [scores <= threshold for scores in after])
-    return [_best(edits[at], after[at], means[at], windows[at]) for at in range(len(sessions))]
+    normal = [scores <= threshold for scores in after]
+    told = _surprise_of_stories(detector, sessions, edits, windows, normal)
+    return [_best(edits[at], after[at], told[at], windows[at]) for at in range(len(sessions))]
 
 
 def _window(sessions: Sequences, scores: EventScores, at: int) -> tuple[int, int]:
@@ -201,30 +221,32 @@ def _changed(sessions: Sequences, part: list[tuple[int, Edit]], windows: list[tu
     )
 
 
-def _mean_surprise(
+def _surprise_of_stories(
     detector: Detector,
     sessions: Sequences,
     edits: list[list[Edit]],
     windows: list[tuple[int, int]],
     normal: list[np.ndarray],
 ) -> list[np.ndarray]:
-    """Mean surprise per position of the changed sequences that are normal; infinite for the others."""
-    means = [np.full(len(group), np.inf) for group in edits]
+    """-ln(probability) of each changed sequence that is normal and of the fault that undoes its edit, in nats.
+
+    Infinite for sequences that are not normal. What all edits of a session share is left out.
+    """
+    told = [np.full(len(group), np.inf) for group in edits]
     places = [(at, int(n)) for at in range(len(edits)) for n in np.flatnonzero(normal[at])]
     for begin in range(0, len(places), _CANDIDATES_A_CALL):
         part = places[begin : begin + _CANDIDATES_A_CALL]
         found = detector.surprise(_changed(sessions, [(at, edits[at][n]) for at, n in part], windows), 1)
         if found is None:
             break
-        lengths = np.diff(found.offsets)
-        totals = np.add.reduceat(np.append(found.surprise, 0.0), found.offsets[:-1])
-        for (at, n), total, length in zip(part, totals, lengths, strict=True):
-            means[at][n] = total / length if length else 0.0
-    return means
+        totals = np.append(0.0, np.cumsum(found.surprise, dtype=np.float64))[found.offsets]
+        for (at, n), total in zip(part, np.diff(totals), strict=True):
+            told[at][n] = total + _WAYS[edits[at][n].kind]
+    return told
 
 
-def _best(edits: list[Edit], after: np.ndarray, means: np.ndarray, window: tuple[int, int]) -> Repair:
+def _best(edits: list[Edit], after: np.ndarray, told: np.ndarray, window: tuple[int, int]) -> Repair:
     if not edits:
         return Repair(None, float("inf"), window)
-    at = int(np.argmin(means if np.isfinite(means).any() else after))
+    at = int(np.argmin(told if np.isfinite(told).any() else after))
     return Repair(edits[at], float(after[at]), window)

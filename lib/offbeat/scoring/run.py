@@ -1,4 +1,4 @@
-"""The step `score`: every new or changed session through the champion, into three tables."""
+"""The step `score`: every new or changed session through the champion, into four tables."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from offbeat.errors import UsageError
 from offbeat.scoring.carrier import Carrier, carry
 from offbeat.scoring.judge import Rules, judge_sessions
 from offbeat.scoring.verdicts import FLAGGED
-from offbeat.tables.contract import ANOMALIES, EVENT_SCORES, SESSION_SCORES, SESSIONS
+from offbeat.tables.contract import ANOMALIES, EVENT_SCORES, PREDICTIONS, SESSION_SCORES, SESSIONS
 from offbeat.tables.lake import Lake, Txn
+from offbeat.tables.table import Table
 from offbeat.training.artifact import pack_artifact
 from offbeat.training.registry import Registry
 
@@ -49,7 +50,8 @@ class Scorer:
         self.carrier = carrier
         self.run_id = run_id
         self.scored_at = scored_at
-        self.counts = {"sessions": 0, "flagged": 0, "sessions_gone": 0}
+        self.counts = {"sessions": 0, "flagged": 0, "predicted": 0, "sessions_gone": 0}
+        self.predicts = False
 
     def write_batch(self, changes: DataFrame, batch_id: int, query_id: str) -> None:
         """Score one batch of the change feed of sessions; a batch that is tried again writes once."""
@@ -65,9 +67,14 @@ class Scorer:
 
     def _count(self, judged: DataFrame, gone: DataFrame) -> None:
         flagged = F.count_if(F.col("verdict").isin(*FLAGGED))
-        row = judged.agg(F.count(F.lit(1)).alias("sessions"), flagged.alias("flagged")).collect()[0]
+        predicted = F.count("break_probability").alias("predicted")
+        row = judged.agg(F.count(F.lit(1)).alias("sessions"), flagged.alias("flagged"), predicted).collect()[
+            0
+        ]
+        self.predicts = bool(row["predicted"])
         self.counts["sessions"] += row["sessions"]
         self.counts["flagged"] += row["flagged"]
+        self.counts["predicted"] += row["predicted"]
         self.counts["sessions_gone"] += gone.count()
 
     def _write(self, judged: DataFrame, gone: DataFrame, txn: Txn) -> None:
@@ -84,17 +91,35 @@ class Scorer:
         events = stamped.where("detail IS NOT NULL").selectExpr(
             "session_id", "model_version", "run_id", "inline(detail)"
         )
+        predictions = stamped.where("break_probability IS NOT NULL").withColumns(
+            {
+                "last_event_at": F.col("end"),
+                "n_events": F.size("events"),
+                "probability": F.col("break_probability"),
+                "predicted_at": F.col("scored_at"),
+            }
+        )
         known = self._has_scores()
         ids = judged.select("session_id").unionByName(gone)
-        for table, rows in ((EVENT_SCORES, events), (ANOMALIES, anomalies), (SESSION_SCORES, stamped)):
+        written = [
+            (EVENT_SCORES, events),
+            (PREDICTIONS, predictions),
+            (ANOMALIES, anomalies),
+            (SESSION_SCORES, stamped),
+        ]
+        for table, rows in written:
+            if table is PREDICTIONS and not self.predicts and self._is_empty(table):
+                continue  # most batches of a log that is complete: a commit less
             if known:
                 self.lake.replace(table, rows, ids, within={"model_version": self.version}, txn=txn)
             else:
                 self.lake.append(table, rows, txn=txn)
 
+    def _is_empty(self, table: Table) -> bool:
+        return self.lake.read(table).where(F.col("model_version") == self.version).isEmpty()
+
     def _has_scores(self) -> bool:
-        scores = self.lake.read(SESSION_SCORES)
-        return not scores.where(F.col("model_version") == self.version).isEmpty()
+        return not self._is_empty(SESSION_SCORES)
 
 
 def run(
@@ -122,7 +147,7 @@ def run(
     if version is None:
         raise UsageError(f"lake {lake.location}: no model {conf.name} yet; run train first")
     packed = pack_artifact(registry.path(version))
-    lake.ensure(SESSION_SCORES, EVENT_SCORES, ANOMALIES)
+    lake.ensure(SESSION_SCORES, EVENT_SCORES, ANOMALIES, PREDICTIONS)
     carrier = carry(lake.spark, version, packed)
     scorer = Scorer(lake, conf, version, carrier, run_id=run_id, scored_at=run_date)
     changes = lake.read_stream(SESSIONS, options={"readChangeFeed": "true"})

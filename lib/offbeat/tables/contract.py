@@ -207,6 +207,25 @@ ANOMALIES = Table(
     change_feed=True,
 )
 
+PREDICTIONS = Table(
+    name="predictions",
+    doc="How likely a session that still runs is to break its sequence. Key: session_id, model_version.",
+    columns=(
+        _SESSION,
+        _MODEL,
+        _ENTITY,
+        Col("start", "timestamp", "UTC instant of the session's first event"),
+        Col("last_event_at", "timestamp", "UTC instant of its latest event"),
+        Col("n_events", "int", "events so far", null=False),
+        Col("probability", "float", "that it will have broken when it ends, 0 to 1", null=False),
+        Col("score", "float", "score so far; higher = stranger", null=False),
+        _RUN,
+        Col("predicted_at", "timestamp", "UTC instant of the run", null=False),
+    ),
+    key=("session_id", "model_version"),
+    checks={"probability_in_range": "probability >= 0 AND probability <= 1"},
+)
+
 TRUTH = Table(
     name="truth",
     doc="Known faults of a generated log; only evaluation reads it. Key: session_key.",
@@ -332,6 +351,7 @@ TABLES = {
         SESSION_SCORES,
         EVENT_SCORES,
         ANOMALIES,
+        PREDICTIONS,
         TRUTH,
         EVALUATIONS,
         RUNS,

@@ -16,7 +16,7 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from offbeat.detectors.vocabulary import Vocabulary
 from offbeat.errors import GuardFailed, UsageError
 from offbeat.training.baseline import Baseline, describe_normal
 from offbeat.training.calibration import Calibration
+from offbeat.training.forecast import Forecast
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -80,6 +81,7 @@ def save_artifact(  # noqa: PLR0913 - a model has as many parts
     history: History,
     train: Sequences,
     validation: Sequences | None = None,
+    forecast: Forecast | None = None,
     metrics: Mapping[str, Any] | None = None,
     record: Mapping[str, Any] | None = None,
 ) -> str:
@@ -92,6 +94,7 @@ def save_artifact(  # noqa: PLR0913 - a model has as many parts
         calibration: of that detector.
         history: of the fit.
         train, validation: what the baseline describes.
+        forecast: how likely open sessions are to break; kept in the baseline.
         metrics: figures to keep besides loss and accuracy of the epoch that was kept.
         record: what else to keep (plain values): split, seed, run, config.
 
@@ -107,6 +110,7 @@ def save_artifact(  # noqa: PLR0913 - a model has as many parts
             f"model {detector.name}: the vocabulary is not the one it was fitted with; save it with that"
         )
     baseline = describe_normal(train, validation, vocabulary, calibration.quantiles)
+    baseline = replace(baseline, forecast=forecast)
     core = {
         **detector.to_files(),
         "vocabulary.json": vocabulary.to_json().encode(),

@@ -10,6 +10,7 @@ import numpy as np
 
 from offbeat.detectors.base import Sequences
 from offbeat.detectors.vocabulary import UNKNOWN, Vocabulary
+from offbeat.training.forecast import Forecast
 
 _LEVELS = np.linspace(0, 1, 101)
 
@@ -24,6 +25,7 @@ class Baseline:
         length_quantiles: float64, [101]: events per session, at each per cent.
         unknown_share: share of unknown events among the held-out ones; among the training ones where none are held out.
         score_quantiles: float32, [101]: of the held-out sessions, at each per cent.
+        forecast: how likely an open session is to break; None where the model was made before there was one.
     """
 
     n_sessions: int
@@ -32,11 +34,13 @@ class Baseline:
     length_quantiles: np.ndarray
     unknown_share: float
     score_quantiles: np.ndarray
+    forecast: Forecast | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         arrays = {name: value.tolist() for name, value in vars(self).items() if isinstance(value, np.ndarray)}
-        return {**vars(self), **arrays}
+        forecast = None if self.forecast is None else self.forecast.to_dict()
+        return {**vars(self), **arrays, "forecast": forecast}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Baseline:
@@ -44,6 +48,8 @@ class Baseline:
         read: dict[str, Any] = {
             name: np.array(value) if isinstance(value, list) else value for name, value in values.items()
         }
+        if read.get("forecast") is not None:
+            read["forecast"] = Forecast.from_dict(read["forecast"])
         return cls(**read)
 
 

@@ -23,6 +23,7 @@ from offbeat.tables.lake import Lake
 from offbeat.training.artifact import load_artifact, save_artifact
 from offbeat.training.calibration import calibrate
 from offbeat.training.champion import separation
+from offbeat.training.forecast import fit_forecast
 from offbeat.training.registry import Registry
 from offbeat.training.sample import collect_sequences, sample_sessions
 from offbeat.training.split import TRAIN, VALIDATION, SplitRule, describe, make_split
@@ -141,6 +142,16 @@ def run(lake: Lake, conf: Config, *, run_id: str) -> dict[str, Any]:
         calibration=calibration,
         history=history,
         train=data.train,
+        validation=data.validation,
+        forecast=fit_forecast(
+            detector,
+            data.validation,
+            calibration.threshold,
+            budget=conf.score.alert_budget,
+            mixed=is_mixed(conf),
+            size=len(data.vocabulary),
+            seed=conf.model.seed,
+        ),
         record={
             "split": data.rule.to_json(),
             "run_id": run_id,

@@ -8,10 +8,17 @@ import pytest
 from pyspark.sql import functions as F
 
 from offbeat.config import Config
+from offbeat.detectors import create
 from offbeat.errors import UsageError
 from offbeat.packs import PACKS, pack_of
+from offbeat.packs.tvm.rules import RULES
+from offbeat.packs.tvm.tables import CARD_CHECKS, RULE_CHECKS
 from offbeat.tables import Lake
 from offbeat.tables.contract import ANOMALIES, MINUTES_VIEWED, SESSIONS, TRUTH
+from offbeat.training.artifact import save_artifact
+from offbeat.training.calibration import calibrate
+from offbeat.training.registry import Registry
+from offbeat.training.run import load_training_data
 from tests.packs.tvm.reading import read_events, read_truth, sessions_of
 
 CONFIG = {
@@ -44,8 +51,24 @@ def test_a_pack_that_is_not_there_is_a_usage_error(name):
         pack_of(config(pack=name))
 
 
-def flag(lake, sessions):
-    """Anomalies of two models: m1 flags `sessions`, m2 none of interest."""
+def train(lake, conf) -> str:
+    """A model that needs no network, on the lake's sessions; gives its version."""
+    data = load_training_data(lake, conf)
+    detector = create("ngram2")
+    history = detector.fit(data.train, data.validation, vocabulary=data.vocabulary)
+    return save_artifact(
+        Registry(lake, conf.name).folder,
+        detector=detector,
+        vocabulary=data.vocabulary,
+        calibration=calibrate(detector, data.validation, budget=0.01, mixed=True),
+        history=history,
+        train=data.train,
+        record={"split": data.rule.to_json()},
+    )
+
+
+def flag(lake, sessions, version):
+    """Anomalies of a model that flags `sessions`."""
     empty = {"float": F.lit(0.0), "string": F.lit("x")}
     made = {
         column.name: empty.get(column.type, F.lit(None)).cast(column.type)
@@ -53,14 +76,14 @@ def flag(lake, sessions):
         if column.name not in sessions.columns
     }
     made |= {name: F.array() for name in ("positions", "actual")}
-    rows = sessions.withColumns(made).withColumn("model_version", F.lit("m1"))
+    rows = sessions.withColumns(made).withColumn("model_version", F.lit(version))
     columns = [F.col(column.name).cast(column.type) for column in ANOMALIES.columns]
     lake.append(ANOMALIES, rows.select(*columns))
 
 
 @pytest.mark.spark
 def test_log_truth_and_minutes(spark, as_sessions, tmp_path):
-    lake, conf = Lake(spark, f"{tmp_path}/lake"), config(generate={"path": f"{tmp_path}/log", "rows": 4_000})
+    lake, conf = Lake(spark, f"{tmp_path}/lake"), config(generate={"path": f"{tmp_path}/log", "rows": 6_000})
     pack = pack_of(conf)
     assert pack.labels(lake) is None
     assert pack.after_evaluate(lake, conf, "m1") == {}
@@ -82,12 +105,18 @@ def test_log_truth_and_minutes(spark, as_sessions, tmp_path):
     }
     sessions = sessions.withColumns(filled | {"label": F.lit(None).cast("int")})
     lake.append(SESSIONS, sessions.select(*SESSIONS.column_names))
-    flag(lake, lake.read(SESSIONS).where(F.col("entity").isin(*faulty)))
+    version = train(lake, conf)
+    flag(lake, lake.read(SESSIONS).where(F.col("entity").isin(*faulty)), version)
 
-    pack.after_score(lake, conf, "m1")
+    pack.after_score(lake, conf, version)
     minutes = lake.read(MINUTES_VIEWED)
     assert minutes.where("minutes_true IS NOT NULL").count() == 0  # only evaluation reads the truth
-    pack.after_evaluate(lake, conf, "m1")
+    summary = pack.after_evaluate(lake, conf, version)
+    assert summary["rules_checked"] == len(RULES) + 1
+    assert summary["card_kind_right"] == 0.0  # cards of kind x
+    checks = {row["fault_kind"]: row for row in lake.read(CARD_CHECKS).collect()}
+    assert checks["all"]["faults"] == checks["all"]["detected"] > 0
+    assert {row["model_version"] for row in lake.read(RULE_CHECKS).collect()} == {version}
     total = lake.read(MINUTES_VIEWED).groupBy().sum().first()
     assert total["sum(minutes_true)"] == pytest.approx(truth["minutes_true"].sum())
     assert total["sum(minutes_flagged)"] > 0

@@ -9,7 +9,10 @@ from tests.packs.tvm.reading import read_events, read_truth, sessions_of
 
 pytestmark = pytest.mark.spark
 
-TRUTH = "session_key string, event_ids array<string>, fault_kind string, fault_event_id string"
+TRUTH = (
+    "session_key string, event_ids array<string>, fault_kind string, fault_event_id string, "
+    "fault_event_ids array<string>"
+)
 
 
 @pytest.fixture
@@ -22,7 +25,11 @@ def sessions(spark):
 
 def test_sessions_are_matched_by_the_events_they_share(spark, sessions):
     truth = spark.createDataFrame(
-        [("A", ["3", "2", "4"], None, None), ("B", ["5", "6", "1"], None, None), ("Z", ["100"], None, None)],
+        [
+            ("A", ["3", "2", "4"], None, None, None),
+            ("B", ["5", "6", "1"], None, None, None),
+            ("Z", ["100"], None, None, None),
+        ],
         TRUTH,
     )
     got = {
@@ -35,16 +42,20 @@ def test_sessions_are_matched_by_the_events_they_share(spark, sessions):
 
 def test_labels_say_which_fault_and_where(spark, sessions):
     truth = spark.createDataFrame(
-        [("A", ["1", "2", "3"], "swap", "3"), ("B", ["4", "5"], None, None), ("C", ["6", "7"], "drop", "7")],
+        [
+            ("A", ["1", "2", "3"], "swap", "3", ["2", "3"]),
+            ("B", ["4", "5"], None, None, None),
+            ("C", ["6", "7"], "drop", "7", ["7"]),
+        ],
         TRUTH,
     )
     got = {row["session_id"]: tuple(row)[1:] for row in label_sessions(sessions, truth).collect()}
     assert got == {
-        "a": (1, "swap", 2),
-        "b": (0, None, None),
-        "c": (0, None, None),  # the event out of place is in another piece
-        "d": (None, None, None),
-        "e": (None, None, None),
+        "a": (1, "swap", 2, ["2", "3"]),
+        "b": (0, None, None, None),
+        "c": (0, None, None, None),  # the event out of place is in another piece
+        "d": (None, None, None, None),
+        "e": (None, None, None, None),
     }
 
 

@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 
 from offbeat.config import Config
 from offbeat.errors import UsageError
+from offbeat.packs.tvm.checks import write_checks
 from offbeat.packs.tvm.generate import write_log
 from offbeat.packs.tvm.minutes import build_minutes_viewed
 from offbeat.packs.tvm.settings import Settings
@@ -54,9 +55,12 @@ def labels(lake: Lake) -> DataFrame | None:
     return label_sessions(lake.read(SESSIONS), lake.read(TRUTH)) if lake.exists(TRUTH) else None
 
 
-def after_evaluate(lake: Lake, conf: Config, model_version: str) -> dict[str, Any]:  # noqa: ARG001 - as every pack
-    """Write minutes_viewed again with the true minutes beside, where the truth is known."""
-    return _write_minutes(lake, model_version, truth=lake.read(TRUTH)) if lake.exists(TRUTH) else {}
+def after_evaluate(lake: Lake, conf: Config, model_version: str) -> dict[str, Any]:
+    """Write minutes_viewed again with the true minutes beside, and what the truth says of cards and rules."""
+    if not lake.exists(TRUTH):
+        return {}
+    minutes = _write_minutes(lake, model_version, truth=lake.read(TRUTH))
+    return minutes | write_checks(lake, conf, model_version)
 
 
 def _write_minutes(lake: Lake, model_version: str, *, truth: DataFrame | None) -> dict[str, Any]:

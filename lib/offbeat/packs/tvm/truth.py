@@ -40,11 +40,11 @@ def label_sessions(sessions: DataFrame, truth: DataFrame) -> DataFrame:
 
     Returns:
         session_id; faulty: 1 where the session holds the event out of place, 0 where it does not, null where the
-        truth does not know the session; fault_kind, fault_position: null where not faulty; the position is 0-based
-        in the session's events.
+        truth does not know the session; fault_kind, fault_position, fault_event_ids (the events that a card may point
+        at): null where not faulty; the position is 0-based in the session's events.
     """
     known = match_truth(sessions, truth).join(
-        truth.select("session_key", "fault_kind", "fault_event_id"), "session_key"
+        truth.select("session_key", "fault_kind", "fault_event_id", "fault_event_ids"), "session_key"
     )
     labelled = sessions.select("session_id", "event_ids").join(known, "session_id", "left")
     place = F.array_position("event_ids", F.col("fault_event_id"))  # 1-based; 0: not in there; null: no fault
@@ -54,4 +54,5 @@ def label_sessions(sessions: DataFrame, truth: DataFrame) -> DataFrame:
         F.when(F.col("session_key").isNotNull(), faulty.cast("int")).alias("faulty"),
         F.when(faulty, F.col("fault_kind")).alias("fault_kind"),
         F.when(faulty, place - 1).cast("int").alias("fault_position"),
+        F.when(faulty, F.col("fault_event_ids")).alias("fault_event_ids"),
     )
