@@ -28,6 +28,7 @@ VERBS = {
     "init": "look at a log and propose a config",
     "check": "check a config and its source, show the first rows as they would be taken",
     "bench": "time ingest, sessionize, train and score beside what the cores, DuckDB and Polars can do",
+    "label": "say of a session that it is a false alarm or a fault; like ones are muted",
     "promote": "make a model version champion",
     "rollback": "make the champion before this one champion again",
 }
@@ -96,6 +97,10 @@ def _add_arguments(parser: argparse.ArgumentParser, verb: str) -> None:
         for name, text in BENCH_ARGUMENTS.items():
             parser.add_argument(f"--{name}", help=text)
         parser.add_argument("--no-save", action="store_true", help="leave benchmarks/latest.json as it is")
+    if verb == "label":
+        parser.add_argument("session", help="session_id, as in the table anomalies")
+        parser.add_argument("word", choices=("false_alarm", "fault"), help="what it really is")
+        parser.add_argument("--note", help="why, for those who read it later")
     if verb == "promote":
         parser.add_argument("version", help="model version, a folder under models/NAME/")
     parser.add_argument("--json", action="store_true", help="last line of stdout: one JSON object")
@@ -165,7 +170,16 @@ def _dispatch(args: argparse.Namespace) -> dict[str, Any]:
         verbose=args.verbose,
         options={
             name: getattr(args, name, None)
-            for name in ("time_from", "time_to", "replay_quarantine", "retrain", "version")
+            for name in (
+                "time_from",
+                "time_to",
+                "replay_quarantine",
+                "retrain",
+                "version",
+                "session",
+                "word",
+                "note",
+            )
         },
     )
     step: Callable[[steps.Context], dict[str, Any]] = getattr(steps, args.verb)

@@ -193,7 +193,11 @@ class Score(Section):
 class Drift(Section):
     """When drift stops a run."""
 
-    limit: Share | None = None
+    limit: Share | None = Field(
+        None,
+        description="distance from what the model was trained on (event mix, lengths, scores, rise of unknown "
+        "events; 0 to 1) beyond which nothing is scored and the exit status is 4; null: warn only",
+    )
 
 
 STRESSES = ("label_noise", "class_ratio", "train_faults", "vocabulary_growth", "drift")

@@ -112,14 +112,20 @@ def _score(context: Context, run_id: str) -> Summary:
 
 def _evaluate(context: Context, run_id: str) -> Summary:
     """Judge the champion on sessions it has not seen, beside the simple detectors."""
+    from offbeat.evaluation import forecasts
     from offbeat.evaluation.run import run
     from offbeat.packs import pack_of
+    from offbeat.scoring.feedback import figures, with_feedback
 
     lake, conf = context.lake, context.conf
     pack = pack_of(conf) if conf.pack is not None else None
-    summary = run(lake, conf, run_id=run_id, labels=pack.labels(lake) if pack is not None else None)
+    labels = with_feedback(lake, pack.labels(lake) if pack is not None else None)
+    summary = run(lake, conf, run_id=run_id, labels=labels)
+    version = summary["model_version"]
+    summary |= forecasts.run(lake, conf, run_id=run_id, model_version=version, labels=labels)
+    summary |= figures(lake, version)
     if pack is not None:
-        summary |= pack.after_evaluate(lake, conf, summary["model_version"])
+        summary |= pack.after_evaluate(lake, conf, version)
     return summary | _evaluation_page(context, run_id)
 
 
@@ -132,6 +138,21 @@ def _evaluation_page(context: Context, run_id: str) -> Summary:
         return {}
     page = write_evaluation_page(context.lake, context.conf, run_id=run_id)
     return {"page": page} if page is not None else {}
+
+
+def _label(context: Context, run_id: str) -> Summary:
+    """Take a person's word on a session; anomalies like a false alarm are muted."""
+    from offbeat.scoring.feedback import label
+
+    session, word, note = (context.options.get(name) for name in ("session", "word", "note"))
+    if not session or not word:
+        raise UsageError(
+            "label: say which session and what it is; `offbeat label --config … SESSION false_alarm`"
+        )
+    champion = _registry(context).champion()
+    return label(
+        context.lake, session, word, note=note, champion=champion, run_id=run_id, run_date=context.run_date
+    )
 
 
 def _report(context: Context, run_id: str) -> Summary:
@@ -148,6 +169,7 @@ train = _recorded("train", _train)
 score = _recorded("score", _score)
 evaluate = _recorded("evaluate", _evaluate)
 report = _recorded("report", _report)
+label = _recorded("label", _label)
 
 
 def run(context: Context) -> Summary:

@@ -26,7 +26,8 @@ JUDGED = (
     "session_id string, score float, percentile float, verdict string, threshold float, unknown_share float, "
     f"detail array<{_DETAIL}>, kind string, positions array<int>, nearest array<string>, edits array<string>, "
     "action string, entity string, start timestamp, end timestamp, events array<string>, times array<timestamp>, "
-    "event_ids array<string>, covariates map<string,string>, break_probability float"
+    "event_ids array<string>, covariates map<string,string>, break_probability float, "
+    "n_events int, mix array<bigint>"
 )
 _EXPECTED_TYPE = pa.list_(pa.struct([("event", pa.string()), ("probability", pa.float32())]))
 
@@ -51,7 +52,8 @@ def judge_sessions(sessions: DataFrame, carrier: Carrier, rules: Rules) -> DataF
 
     Returns:
         One row per session in the schema `JUDGED`. What describes its fault is null unless it is flagged, what
-        describes the session unless it is flagged or open, the probability that it will break unless it is open.
+        describes the session unless it is flagged or open, the probability that it will break unless it is open, and
+        `mix` but in a few rows, which together count how often each number of the vocabulary came.
     """
     needed = ["session_id", "state", "continues", *CARRIED]
     return sessions.select(*needed).mapInArrow(_judging(carrier, rules), JUDGED)
@@ -95,6 +97,8 @@ def _judge_batch(batch: pa.RecordBatch, model: Artifact, rules: Rules) -> pa.Rec
         **_explained(batch, sequences, flagged, model, rules),
         **_carried(batch, flagged | is_open),
         "break_probability": _forecast(sequences, is_open, model),
+        "n_events": pa.array(sequences.lengths.astype(np.int32)),
+        "mix": _mix(sequences, len(model.vocabulary)),
     }
     return pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
 
@@ -103,6 +107,15 @@ def _carried(batch: pa.RecordBatch, wanted: np.ndarray) -> dict[str, pa.Array]:
     """The session's own columns where they are wanted, null elsewhere."""
     rows = pa.array(np.arange(batch.num_rows), mask=~wanted)
     return {name: batch.column(name).take(rows) for name in CARRIED}
+
+
+def _mix(sequences: Sequences, size: int) -> pa.Array:
+    """How often each number came in the whole batch, on its first row; null on the others."""
+    counts = np.bincount(sequences.ids, minlength=size)
+    offsets = np.full(len(sequences) + 1, size, np.int32)
+    offsets[0] = 0
+    others = pa.array(np.arange(len(sequences)) > 0)
+    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(counts, pa.int64()), mask=others)
 
 
 def _forecast(sequences: Sequences, is_open: np.ndarray, model: Artifact) -> pa.Array:

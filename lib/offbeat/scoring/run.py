@@ -10,14 +10,18 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from offbeat.config import Config
-from offbeat.errors import UsageError
+from offbeat.errors import GuardFailed, UsageError
 from offbeat.scoring.carrier import Carrier, carry
+from offbeat.scoring.drift import beyond, describe, drift_rows, measure, observe
+from offbeat.scoring.feedback import mark_muted, read_feedback
 from offbeat.scoring.judge import Rules, judge_sessions
 from offbeat.scoring.verdicts import FLAGGED
-from offbeat.tables.contract import ANOMALIES, EVENT_SCORES, PREDICTIONS, SESSION_SCORES, SESSIONS
+from offbeat.tables.contract import ANOMALIES, EVENT_SCORES, SESSION_SCORES, SESSIONS
 from offbeat.tables.lake import Lake, Txn
 from offbeat.tables.table import Table
-from offbeat.training.artifact import pack_artifact
+from offbeat.tables.watching import DRIFT, PREDICTIONS
+from offbeat.training.artifact import load_artifact_bytes, pack_artifact
+from offbeat.training.baseline import Baseline
 from offbeat.training.registry import Registry
 
 log = logging.getLogger(__name__)
@@ -33,12 +37,23 @@ class Scorer:
         conf: section `score` says how sessions are judged.
         version: model version.
         carrier: that model, on its way to the executors.
+        baseline: what that model was trained on, which drift is measured against.
     """
 
     def __init__(
-        self, lake: Lake, conf: Config, version: str, carrier: Carrier, *, run_id: str, scored_at: Any
+        self,
+        lake: Lake,
+        conf: Config,
+        version: str,
+        carrier: Carrier,
+        *,
+        baseline: Baseline,
+        run_id: str,
+        scored_at: Any,
     ) -> None:
         self.lake = lake
+        self.baseline = baseline
+        self.drift_limit = conf.drift.limit
         self.rules = Rules(
             top_k=conf.score.top_k,
             min_events=conf.score.min_events,
@@ -52,6 +67,7 @@ class Scorer:
         self.scored_at = scored_at
         self.counts = {"sessions": 0, "flagged": 0, "predicted": 0, "sessions_gone": 0}
         self.predicts = False
+        self.drift = 0.0
 
     def write_batch(self, changes: DataFrame, batch_id: int, query_id: str) -> None:
         """Score one batch of the change feed of sessions; a batch that is tried again writes once."""
@@ -60,10 +76,41 @@ class Scorer:
         judged = judge_sessions(latest.where("_change_type <> 'delete'"), self.carrier, self.rules)
         judged = judged.persist(StorageLevel.MEMORY_AND_DISK)
         try:
+            self._watch_drift(judged, batch_id)
             self._count(judged, gone)
             self._write(judged, gone, (f"score:{query_id}", batch_id))
         finally:
             judged.unpersist()
+
+    def _watch_drift(self, judged: DataFrame, batch_id: int) -> None:
+        """Write how far the batch lies from the baseline, and warn of it.
+
+        Raises:
+            GuardFailed: it lies beyond `drift.limit`; nothing of the batch is scored then.
+        """
+        observed = observe(judged, self.baseline)
+        if not observed.n_sessions:
+            return
+        found = measure(observed, self.baseline)
+        stamp = {
+            "run_id": self.run_id,
+            "model_version": self.version,
+            "batch": batch_id,
+            "measured_at": self.scored_at,
+        }
+        rows = drift_rows(found, observed, limit=self.drift_limit, stamp=stamp)
+        frame = self.lake.spark.createDataFrame(rows, DRIFT.schema)
+        self.lake.append(DRIFT, frame, txn=(f"drift:{self.run_id}", batch_id))
+        self.drift = max(self.drift, *(each.distance for each in found))
+        for each, row in zip(found, rows, strict=True):
+            if row["warned"]:
+                log.warning("drift: %s", describe(each))
+        stopped = beyond(found, self.drift_limit, observed.n_sessions)
+        if stopped:
+            raise GuardFailed(
+                f"drift beyond drift.limit {self.drift_limit}: {'; '.join(map(describe, stopped))}; nothing was "
+                "scored: look at the log, then train again or raise the limit"
+            )
 
     def _count(self, judged: DataFrame, gone: DataFrame) -> None:
         flagged = F.count_if(F.col("verdict").isin(*FLAGGED))
@@ -87,7 +134,7 @@ class Scorer:
             }
         )
         flagged = stamped.where(F.col("verdict").isin(*FLAGGED))
-        anomalies = flagged.withColumn("actual", _odd_events())
+        anomalies = mark_muted(flagged.withColumn("actual", _odd_events()), read_feedback(self.lake))
         events = stamped.where("detail IS NOT NULL").selectExpr(
             "session_id", "model_version", "run_id", "inline(detail)"
         )
@@ -138,7 +185,8 @@ def run(
 
     Raises:
         UsageError: there is no model or no session yet.
-        GuardFailed: the model's folder was changed, or its vocabulary is another's.
+        GuardFailed: the model's folder was changed, its vocabulary is another's, or the sessions lie beyond
+            `drift.limit` from what it was trained on.
     """
     if not lake.exists(SESSIONS):
         raise UsageError(f"lake {lake.location}: no sessions to score yet; run sessionize first")
@@ -147,12 +195,13 @@ def run(
     if version is None:
         raise UsageError(f"lake {lake.location}: no model {conf.name} yet; run train first")
     packed = pack_artifact(registry.path(version))
-    lake.ensure(SESSION_SCORES, EVENT_SCORES, ANOMALIES, PREDICTIONS)
+    baseline = load_artifact_bytes(packed).baseline
+    lake.ensure(SESSION_SCORES, EVENT_SCORES, ANOMALIES, PREDICTIONS, DRIFT)
     carrier = carry(lake.spark, version, packed)
-    scorer = Scorer(lake, conf, version, carrier, run_id=run_id, scored_at=run_date)
+    scorer = Scorer(lake, conf, version, carrier, baseline=baseline, run_id=run_id, scored_at=run_date)
     changes = lake.read_stream(SESSIONS, options={"readChangeFeed": "true"})
     lake.drain(changes, scorer.write_batch, checkpoint=f"score/{conf.name}/{version}")
-    return {**scorer.counts, "model_version": version}
+    return {**scorer.counts, "drift": round(scorer.drift, 4), "model_version": version}
 
 
 def _latest(changes: DataFrame) -> DataFrame:

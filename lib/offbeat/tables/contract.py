@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from offbeat.tables.table import Col, Table
+from offbeat.tables.watching import DRIFT, FEEDBACK, PREDICTION_CHECKS, PREDICTIONS
 
 _RUN = Col("run_id", "string", "run that wrote the row; see runs", null=False)
 _MODEL = Col("model_version", "string", "model that scored; folder under models/NAME/", null=False)
@@ -199,31 +200,13 @@ ANOMALIES = Table(
         Col("event_ids", "array<string>", "rows of events, in order", null=False),
         Col("covariates", "map<string,string>", "first value of each covariate in the session"),
         Col("action", "string", "what to do about it", null=False),
+        Col("muted", "boolean", "whether a person called a session like it a false alarm; see feedback"),
         _RUN,
     ),
     key=("session_id", "model_version"),
     cluster_by=("start", "entity"),
     checks=_SCORE_CHECK,
     change_feed=True,
-)
-
-PREDICTIONS = Table(
-    name="predictions",
-    doc="How likely a session that still runs is to break its sequence. Key: session_id, model_version.",
-    columns=(
-        _SESSION,
-        _MODEL,
-        _ENTITY,
-        Col("start", "timestamp", "UTC instant of the session's first event"),
-        Col("last_event_at", "timestamp", "UTC instant of its latest event"),
-        Col("n_events", "int", "events so far", null=False),
-        Col("probability", "float", "that it will have broken when it ends, 0 to 1", null=False),
-        Col("score", "float", "score so far; higher = stranger", null=False),
-        _RUN,
-        Col("predicted_at", "timestamp", "UTC instant of the run", null=False),
-    ),
-    key=("session_id", "model_version"),
-    checks={"probability_in_range": "probability >= 0 AND probability <= 1"},
 )
 
 TRUTH = Table(
@@ -352,8 +335,11 @@ TABLES = {
         EVENT_SCORES,
         ANOMALIES,
         PREDICTIONS,
+        PREDICTION_CHECKS,
         TRUTH,
         EVALUATIONS,
+        DRIFT,
+        FEEDBACK,
         RUNS,
         TEMPLATES,
         MINUTES_VIEWED,

@@ -19,9 +19,10 @@ import numpy as np
 from offbeat.detectors.base import Detector, EventScores, Sequences, offsets_of, ragged_index
 from offbeat.training.inject import inject_faults
 
-_MOST_SESSIONS = 4_000
+_MOST_SESSIONS = 2_000
 _ROUNDS = 30
-_RIDGE = 1e-3
+_RIDGE = 1e-5
+_LEAST_STEP, _ENOUGH = 1e-4, 1e-10
 _CAP = 4.0  # a surprise of so many thresholds says no more than one of fewer
 
 
@@ -180,18 +181,27 @@ def _features(largest: np.ndarray, latest: np.ndarray, n_events: np.ndarray, thr
 
 
 def _regress(x: np.ndarray, y: np.ndarray, w: np.ndarray, prior: float) -> np.ndarray:
-    """Weights of a logistic regression, by Newton's method with a little ridge."""
+    """Weights of a logistic regression, by Newton's method with a little ridge; a step that does not help is halved."""
     weights = np.zeros(x.shape[1])
     weights[0] = np.log(max(prior, 1e-6) / max(1 - prior, 1e-6))
-    total = max(float(w.sum()), 1e-9)
-    ridge = _RIDGE * np.eye(len(weights))
-    ridge[0, 0] = 1e-9
+    share = w / max(float(w.sum()), 1e-9)
+    ridge = np.full(len(weights), _RIDGE)
+    ridge[0] = 1e-9
+
+    def loss(at: np.ndarray) -> float:
+        logit = x @ at
+        return float(share @ (np.logaddexp(0, logit) - y * logit) + ridge @ at**2 / 2)
+
+    best = loss(weights)
     for _ in range(_ROUNDS):
         p = 1 / (1 + np.exp(-np.clip(x @ weights, -30, 30)))
-        slope = x.T @ (w * (y - p)) / total - ridge @ weights
-        bend = (x.T * (w * np.maximum(p * (1 - p), 1e-9))) @ x / total + ridge
+        slope = x.T @ (share * (y - p)) - ridge * weights
+        bend = (x.T * (share * p * (1 - p))) @ x + np.diag(ridge)
         step = np.linalg.solve(bend, slope)
-        weights = weights + step
-        if np.abs(step).max() < 1e-9:  # noqa: PLR2004 - nothing changes any more
+        size = 1.0
+        while (after := loss(weights + size * step)) > best and size > _LEAST_STEP:
+            size /= 2
+        if best - after < _ENOUGH:
             break
+        weights, best = weights + size * step, after
     return weights

@@ -18,6 +18,7 @@ from offbeat.detectors.base import Detector, Sequences
 from offbeat.detectors.encoding import encode_sessions
 from offbeat.detectors.vocabulary import Vocabulary
 from offbeat.errors import InputRefused
+from offbeat.scoring.feedback import without_known_faults
 from offbeat.tables.contract import SESSIONS
 from offbeat.tables.lake import Lake
 from offbeat.training.artifact import load_artifact, save_artifact
@@ -49,8 +50,9 @@ class TrainingData:
 
 
 def training_sessions(lake: Lake) -> DataFrame:
-    """Sessions that a model may learn from: those that are whole."""
-    return lake.read(SESSIONS).where((F.col("state") == "closed") & ~F.col("continues"))
+    """Sessions that a model may learn from: those that are whole, and that no person called a fault."""
+    sessions = lake.read(SESSIONS).where((F.col("state") == "closed") & ~F.col("continues"))
+    return without_known_faults(lake, sessions)
 
 
 def load_training_data(lake: Lake, conf: Config, *, rule: SplitRule | None = None) -> TrainingData:

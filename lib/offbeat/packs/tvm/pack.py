@@ -64,7 +64,9 @@ def after_evaluate(lake: Lake, conf: Config, model_version: str) -> dict[str, An
 
 
 def _write_minutes(lake: Lake, model_version: str, *, truth: DataFrame | None) -> dict[str, Any]:
-    flagged = lake.read(ANOMALIES).where(F.col("model_version") == model_version)
+    flagged = lake.read(ANOMALIES).where(
+        (F.col("model_version") == model_version) & ~F.coalesce("muted", F.lit(False))
+    )
     lake.overwrite(MINUTES_VIEWED, build_minutes_viewed(lake.read(SESSIONS), flagged, truth))
     return {"minutes_viewed": lake.read(MINUTES_VIEWED).count()}
 
