@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from offbeat.detectors.base import Detector, EventScores, Sequences
-from offbeat.detectors.vocabulary import SPECIALS, Vocabulary
+from offbeat.detectors.vocabulary import SPECIALS, UNKNOWN, Vocabulary
 from offbeat.scoring.repair import Edit, Repair, repair
 
 ACTIONS = {
@@ -53,26 +53,51 @@ def explain(
         threshold: score above which a session is anomalous; a repair that gets below it is believed.
     """
     if scores is None:
-        kind = _KIND_OF_DETECTOR.get(detector.name, "counts")
-        return [Explanation(kind, [], None, []) for _ in names]
+        return [_of_the_whole(detector.name, sessions, at) for at in range(len(names))]
     repairs = repair(detector, sessions, scores, known_from=len(SPECIALS), threshold=threshold)
     return [
-        _explanation(fix, scores, at, names[at], vocabulary, threshold=threshold)
+        _explanation(fix, scores, sessions, at, names[at], vocabulary, threshold=threshold)
         for at, fix in enumerate(repairs)
     ]
 
 
+def _of_the_whole(detector: str, sessions: Sequences, at: int) -> Explanation:
+    """What a detector can say that has no view of places: its own kind, and the places that go with it."""
+    part = slice(sessions.offsets[at], sessions.offsets[at + 1])
+    kind = _KIND_OF_DETECTOR.get(detector, "counts")
+    places: list[int] = []
+    if kind == "new_event":
+        places = np.flatnonzero(sessions.ids[part] == UNKNOWN).tolist()
+    elif kind == "length":
+        places = [int(sessions.lengths[at])]
+    elif kind == "time_gap" and sessions.gaps is not None and np.isfinite(sessions.gaps[part]).any():
+        places = [int(np.nanargmax(sessions.gaps[part]))]
+    return Explanation(kind, places, None, [])
+
+
 def _explanation(
-    fix: Repair, scores: EventScores, at: int, names: list[str], vocabulary: Vocabulary, *, threshold: float
+    fix: Repair,
+    scores: EventScores,
+    sessions: Sequences,
+    at: int,
+    names: list[str],
+    vocabulary: Vocabulary,
+    *,
+    threshold: float,
 ) -> Explanation:
     surprise = scores.surprise[scores.offsets[at] : scores.offsets[at + 1]]
     odd = [int(place) for place in np.flatnonzero(surprise > threshold)]
-    strangest = int(np.argmax(surprise)) if len(surprise) else 0
     score = float(surprise.max()) if len(surprise) else 0.0
     edit = fix.edit
-    if edit is None or fix.score >= score:
-        return Explanation("wrong_order", odd or [strangest], None, [])
     repaired = fix.score <= threshold
+    ids = sessions.ids[sessions.offsets[at] : sessions.offsets[at + 1]]
+    new = np.flatnonzero(ids == UNKNOWN).tolist()
+    if not repaired and not set(new).isdisjoint(odd):
+        return Explanation("new_event", new, None, [])
+    if edit is None or fix.score >= score:
+        strangest = int(np.argmax(surprise)) if len(surprise) else 0
+        kind = "length" if strangest == len(ids) else "wrong_order"  # it ended where it may not
+        return Explanation(kind, odd or [strangest], None, [])
     places = [edit.position] if repaired else [edit.position, *(p for p in odd if p != edit.position)]
     nearest = _nearest(edit, fix, names, vocabulary)
     return Explanation(edit.kind, places, nearest, [_describe(edit, names, vocabulary)])
