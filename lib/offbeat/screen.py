@@ -8,6 +8,7 @@ from offbeat.config import Config
 from offbeat.evaluation.judged import HONEST, ORACLE
 from offbeat.logs import one_line
 from offbeat.packs import story_of
+from offbeat.scoring.feedback import not_muted
 from offbeat.tables import Lake
 from offbeat.tables.contract import ANOMALIES, EVALUATIONS, MINUTES_VIEWED
 
@@ -93,11 +94,17 @@ def _show_counts(summary: dict[str, Any]) -> None:
 
 def _show_anomalies(lake: Lake, version: str) -> None:
     """The strangest anomalies, in words."""
-    anomalies = lake.read(ANOMALIES).where(f"model_version = '{version}'")
+    found = lake.read(ANOMALIES).where(f"model_version = '{version}'")
+    anomalies = not_muted(found)
     rows = anomalies.orderBy(anomalies["score"].desc(), "session_id").limit(_SHOWN).collect()
     print(f"\nThe {len(rows)} strangest sessions:" if rows else "\nNo session was flagged.")
     for row in rows:
         print(f"  {_anomaly_line(row)}")
+    muted = found.where("muted").count()
+    if muted:
+        print(
+            f"  {muted:,} more muted: like sessions that were labelled false alarms; in table anomalies, muted"
+        )
 
 
 def _anomaly_line(row: Any) -> str:

@@ -22,6 +22,7 @@ from offbeat.reports.gather_anomalies import gather_anomaly_page
 from offbeat.reports.index import ANOMALIES_PAGE, EVALUATION_PAGE, INDEX, find_pages
 from offbeat.reports.run_page import render_run_page
 from offbeat.reports.write import write_page
+from offbeat.scoring.feedback import not_muted
 from offbeat.tables.contract import (
     ANOMALIES,
     EVALUATIONS,
@@ -134,7 +135,7 @@ class _Maker:
             ),
             detector=self.detector,
             scores=scores,
-            anomalies=gather.gather_cards(anomalies, model_version=self.version)
+            anomalies=gather.gather_cards(not_muted(anomalies), model_version=self.version)
             if anomalies is not None
             else (),
             evaluations=gather.gather_evaluations(evaluations, model_version=self.version)
@@ -178,7 +179,7 @@ class _Maker:
                 _ON_ANOMALIES_PAGE,
                 own=ANOMALIES_PAGE,
             ),
-            self.lake.read(ANOMALIES),
+            not_muted(self.lake.read(ANOMALIES)),
             model_version=self.version,
             sessions=self._read(SESSIONS),
             scores=scores,

@@ -53,6 +53,11 @@ def mark_muted(anomalies: DataFrame, feedback: DataFrame | None) -> DataFrame:
     )
 
 
+def not_muted(anomalies: DataFrame) -> DataFrame:
+    """The anomalies that nobody has called a false alarm, nor one like them."""
+    return anomalies.where(~F.coalesce("muted", F.lit(False)))
+
+
 def _last_words(feedback: DataFrame, name: str) -> DataFrame:
     """The last word on each likeness or sequence."""
     order = Window.partitionBy(name).orderBy(F.desc("labelled_at"), F.desc("session_id"))

@@ -16,6 +16,7 @@ from offbeat.packs.tvm.generate import write_log
 from offbeat.packs.tvm.minutes import build_minutes_viewed
 from offbeat.packs.tvm.settings import Settings
 from offbeat.packs.tvm.truth import label_sessions
+from offbeat.scoring.feedback import not_muted
 from offbeat.tables import Lake
 from offbeat.tables.contract import ANOMALIES, MINUTES_VIEWED, SESSIONS, TRUTH
 
@@ -64,9 +65,7 @@ def after_evaluate(lake: Lake, conf: Config, model_version: str) -> dict[str, An
 
 
 def _write_minutes(lake: Lake, model_version: str, *, truth: DataFrame | None) -> dict[str, Any]:
-    flagged = lake.read(ANOMALIES).where(
-        (F.col("model_version") == model_version) & ~F.coalesce("muted", F.lit(False))
-    )
+    flagged = not_muted(lake.read(ANOMALIES)).where(F.col("model_version") == model_version)
     lake.overwrite(MINUTES_VIEWED, build_minutes_viewed(lake.read(SESSIONS), flagged, truth))
     return {"minutes_viewed": lake.read(MINUTES_VIEWED).count()}
 
