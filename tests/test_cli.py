@@ -49,7 +49,7 @@ def test_what_generate_does_not_understand_is_a_usage_error(plan, capsys, args, 
 def test_label_takes_a_session_a_word_and_a_note(plan, monkeypatch):
     seen = []
     monkeypatch.setattr("offbeat.steps.label", lambda context: seen.append(context.options) or {})
-    monkeypatch.setattr("offbeat.screen.show_summary", lambda *args: None)
+    monkeypatch.setattr("offbeat.screen.show_summary", lambda *_args: None)
     monkeypatch.setattr("offbeat.steps.Context.lake", None)
     config = ["--config", "conf/tvm.yaml"]
     assert cli.main(["label", *config, "s1", "false_alarm", "--note", "a test device"]) == 0

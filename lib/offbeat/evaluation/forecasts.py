@@ -177,4 +177,4 @@ def _figure(
     bin: str = "",  # noqa: A002 - the column's name
     predicted: float | None = None,
 ) -> dict[str, Any]:
-    return {"metric": metric, "bin": bin, "value": value, "predicted": predicted, "n": n}
+    return {"metric": metric, "bin": bin, "value": value, "predicted": predicted, "n": int(n)}

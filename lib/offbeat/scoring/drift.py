@@ -141,7 +141,7 @@ def compare(counts: np.ndarray, shares: np.ndarray, n: float) -> tuple[float, fl
     psi = float(((a - b) * np.log(a / b)).sum())
     chance = max(0, int((middle > 0).sum()) - 1) / n
     distance = float(np.sqrt(max(0.0, divergence - chance / (8 * np.log(2)))))
-    return min(1.0, distance), max(0.0, psi - chance)
+    return min(1.0, distance), max(0.0, float(psi - chance))
 
 
 def _relative(p: np.ndarray, q: np.ndarray) -> float:

@@ -22,6 +22,7 @@ def test_right_cards_are_counted_per_kind_and_over_all(spark):
             ("s4", "drop", ["b", "c"]),
             ("s5", "repeat", ["b"]),
             ("s6", None, None),
+            ("s7", "repeat", ["d"]),
         ],
         LABELLED,
     )
@@ -32,6 +33,7 @@ def test_right_cards_are_counted_per_kind_and_over_all(spark):
             ("s3", "m", "missing", [4], IDS),  # the end stands for the last event
             ("s4", "m", "inserted", [1], IDS),
             ("s5", "other", "repeated", [1], IDS),  # another model's
+            ("s7", "m", "counts", [], IDS),  # a card that names no place points at nothing
             ("s6", "m", "missing", [1], IDS),  # no fault: a false alarm has no kind to be right about
         ],
         CARDS,
@@ -45,10 +47,9 @@ def test_right_cards_are_counted_per_kind_and_over_all(spark):
         "swap": (1, 1, 1, 1),
         "delay": (1, 1, 1, 0),
         "drop": (2, 2, 1, 2),
-        "repeat": (1, 0, 0, 0),
-        "all": (5, 4, 3, 3),
+        "repeat": (2, 1, 0, 0),
+        "all": (6, 5, 3, 3),
     }
     whole = rows["all"]
-    assert (whole["kind_of_detected"], whole["position_of_all"]) == (0.75, 0.6)
-    assert rows["repeat"]["kind_of_detected"] is None
+    assert (whole["kind_of_detected"], whole["position_of_all"]) == (0.6, 0.5)
     assert (rows["drop"]["cards"], rows["swap"]["cards"]) == ({"inserted": 1}, {})

@@ -73,7 +73,8 @@ def _expected(kind: str) -> Column:
 
 def _points_at(touched: str) -> Column:
     """Whether the first place that the card names is one of the events; a place beyond the last means the end."""
-    place = F.least(F.col("positions")[0], F.size("event_ids") - 1)
+    first = F.get("positions", F.lit(0))
+    place = F.when(first.isNotNull(), F.least(first, F.size("event_ids") - 1))
     return F.coalesce(F.array_contains(touched, F.get("event_ids", place)), F.lit(False))
 
 
