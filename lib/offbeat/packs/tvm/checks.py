@@ -24,7 +24,7 @@ from offbeat.training.split import TEST, SplitRule
 log = logging.getLogger(__name__)
 
 NETWORKS = ("lstm", "gru")
-_MOST_LEGAL = 2_000  # sessions that rules are checked on
+_MOST_LEGAL = 1_000  # sessions that rules are checked on
 _KNOWN = frozenset(EVENTS)
 
 
