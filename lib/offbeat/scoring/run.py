@@ -20,8 +20,7 @@ from offbeat.tables.contract import ANOMALIES, EVENT_SCORES, SESSION_SCORES, SES
 from offbeat.tables.lake import Lake, Txn
 from offbeat.tables.table import Table
 from offbeat.tables.watching import DRIFT, PREDICTIONS
-from offbeat.training.artifact import load_artifact_bytes, pack_artifact
-from offbeat.training.baseline import Baseline
+from offbeat.training.artifact import pack_artifact
 from offbeat.training.registry import Registry
 
 log = logging.getLogger(__name__)
@@ -37,7 +36,6 @@ class Scorer:
         conf: section `score` says how sessions are judged.
         version: model version.
         carrier: that model, on its way to the executors.
-        baseline: what that model was trained on, which drift is measured against.
     """
 
     def __init__(
@@ -47,12 +45,11 @@ class Scorer:
         version: str,
         carrier: Carrier,
         *,
-        baseline: Baseline,
         run_id: str,
         scored_at: Any,
     ) -> None:
         self.lake = lake
-        self.baseline = baseline
+        self.baseline = carrier.model().baseline
         self.drift_limit = conf.drift.limit
         self.rules = Rules(
             top_k=conf.score.top_k,
@@ -163,6 +160,8 @@ class Scorer:
                 self.lake.append(table, rows, txn=txn)
 
     def _is_empty(self, table: Table) -> bool:
+        if not self.lake.exists(table):
+            return True
         return self.lake.read(table).where(F.col("model_version") == self.version).isEmpty()
 
     def _has_scores(self) -> bool:
@@ -195,10 +194,9 @@ def run(
     if version is None:
         raise UsageError(f"lake {lake.location}: no model {conf.name} yet; run train first")
     packed = pack_artifact(registry.path(version))
-    baseline = load_artifact_bytes(packed).baseline
     lake.ensure(SESSION_SCORES, EVENT_SCORES, ANOMALIES, PREDICTIONS, DRIFT)
     carrier = carry(lake.spark, version, packed)
-    scorer = Scorer(lake, conf, version, carrier, baseline=baseline, run_id=run_id, scored_at=run_date)
+    scorer = Scorer(lake, conf, version, carrier, run_id=run_id, scored_at=run_date)
     changes = lake.read_stream(SESSIONS, options={"readChangeFeed": "true"})
     lake.drain(changes, scorer.write_batch, checkpoint=f"score/{conf.name}/{version}")
     return {**scorer.counts, "drift": round(scorer.drift, 4), "model_version": version}
