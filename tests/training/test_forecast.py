@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from offbeat.detectors import create
 from offbeat.detectors.base import Sequences
 from offbeat.detectors.vocabulary import Vocabulary
+from offbeat.training.baseline import Baseline, describe_normal
 from offbeat.training.calibration import find_threshold
 from offbeat.training.forecast import Forecast, fit_forecast, prefixes
 from offbeat.training.inject import inject_faults
@@ -106,3 +110,14 @@ def test_a_detector_without_places_gives_the_prior(detector):
     forecast = fit_forecast(length, train, 3.0, budget=0.05, mixed=False, size=len(VOCABULARY), seed=0)
     assert forecast.prior == pytest.approx(0.05)
     assert forecast.of_sessions(length, train.take([0, 1])) == pytest.approx(0.05)
+
+
+def test_a_forecast_travels_with_the_baseline_and_older_baselines_have_none(detector):
+    train, _ = logged(300, 6)
+    forecast = fit_forecast(detector, train, 3.0, budget=0.05, mixed=False, size=len(VOCABULARY), seed=0)
+    baseline = describe_normal(train, None, VOCABULARY, np.linspace(0, 3, 1001))
+    kept = Baseline.from_dict(json.loads(json.dumps(replace(baseline, forecast=forecast).to_dict())))
+    assert kept.forecast is not None
+    assert kept.forecast.weights.tolist() == forecast.weights.tolist()
+    older = {name: value for name, value in baseline.to_dict().items() if name != "forecast"}
+    assert Baseline.from_dict(older).forecast is None
