@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from offbeat.config import Config
 from offbeat.detectors.vocabulary import Vocabulary
 from offbeat.errors import GuardFailed
 from offbeat.evaluation import guards
-from offbeat.tables import Lake
-from offbeat.tables.contract import TEMPLATES
 from offbeat.training.split import SplitRule
 
 pytestmark = pytest.mark.spark
@@ -33,7 +29,7 @@ def sessions(spark):
             f"s{at}",
             f"e{at}",
             ["start", "stop"],
-            {"title": f"{'old' if at < 30 else 'new'} {at % 3}"} | ({"campaign": "x"} if at % 2 else {}),
+            {"title": f"{'old' if at < 30 else 'new'} {at % 3}"} | ({"campaign": "x"} if at % 3 else {}),
             int(at % 4 == 0),
             "train" if at < 30 else "test",
         )
@@ -102,20 +98,13 @@ def test_a_field_that_is_there_because_of_the_label_s_source(sessions):
     assert "is missing tells the label" in leaks(guards.assert_features_clean, told, config())
 
 
-def test_templates_that_know_the_test_part(spark, tmp_path):
-    lake = Lake(spark, f"{tmp_path}/lake")
-    conf = config(pack="machine_logs")
-    guards.assert_templates_clean(lake, conf, ENTITY)  # none were mined
+def test_templates_that_know_the_test_part():
+    def check(mined, rule):
+        guards.assert_mined_on_training(mined, rule, name="leaky")
 
-    def mined_on(rule):
-        lake.ensure(TEMPLATES)
-        row = ("leaky", "start", 0, ["start"], "[]", json.dumps(rule.to_json()))
-        lake.merge(TEMPLATES, spark.createDataFrame([row], TEMPLATES.schema))
-
-    mined_on(ENTITY)
-    guards.assert_templates_clean(lake, conf, ENTITY)
-    assert "by another split" in leaks(guards.assert_templates_clean, lake, conf, SplitRule("entity", 0.2, 1))
-    mined_on(SplitRule("time", 0.2, 0, 500, 700))
-    guards.assert_templates_clean(lake, conf, SplitRule("time", 0.2, 0, 510, 710))
-    late = SplitRule("time", 0.2, 0, 300, 400)
-    assert "on lines of the test part" in leaks(guards.assert_templates_clean, lake, conf, late)
+    check(ENTITY, ENTITY)
+    assert "by another split" in leaks(check, ENTITY, SplitRule("entity", 0.2, 1))
+    assert "by another split" in leaks(check, ENTITY, SplitRule("role", 0.2, 0))
+    mined = SplitRule("time", 0.2, 0, 500, 700)
+    check(mined, SplitRule("time", 0.2, 0, 510, 710))
+    assert "on lines of the test part" in leaks(check, mined, SplitRule("time", 0.2, 0, 300, 400))

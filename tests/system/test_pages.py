@@ -19,7 +19,7 @@ from tests.system.browser import DESKTOP, PHONE, Browser, open_browser, opened, 
 
 pytestmark = pytest.mark.system
 
-PAGES = ("run", "anomalies", "evaluation", "synthetic", "bare", "hostile")
+PAGES = ("run", "anomalies", "evaluation", "bare", "hostile")
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,6 @@ def pages(tmp_path_factory) -> dict[str, Path]:
         "run": render_run_page(example.run_page_data()),
         "anomalies": render_anomalies_page(example.anomaly_page_data()),
         "evaluation": render_evaluation_page(example.evaluation_page_data()),
-        "synthetic": render_evaluation_page(example.evaluation_page_data(synthetic=True)),
         "bare": render_run_page(example.bare_page_data()),
         "hostile": render_run_page(example.hostile_page_data()),
     }

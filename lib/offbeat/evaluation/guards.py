@@ -83,7 +83,15 @@ def assert_templates_clean(lake: Lake, conf: Config, rule: SplitRule) -> None:
     row = lake.read(TEMPLATES).where(F.col("config_name") == conf.name).select("mined_on").first()
     if row is None:
         return
-    mined = SplitRule.from_json(json.loads(row["mined_on"]))
+    assert_mined_on_training(SplitRule.from_json(json.loads(row["mined_on"])), rule, name=conf.name)
+
+
+def assert_mined_on_training(mined: SplitRule, rule: SplitRule, *, name: str) -> None:
+    """The split that templates were mined by must be the model's, and keep clear of its test part.
+
+    Raises:
+        GuardFailed: it is another, or reaches into the test part.
+    """
     late = (
         mined.by == rule.by == "time"
         and mined.train_until is not None
@@ -96,5 +104,5 @@ def assert_templates_clean(lake: Lake, conf: Config, rule: SplitRule) -> None:
     if late or other:
         what = "on lines of the test part" if late else "by another split than the model's"
         raise GuardFailed(
-            f"leakage: the templates of {conf.name} were mined {what}; take the log into a fresh lake with this config"
+            f"leakage: the templates of {name} were mined {what}; take the log into a fresh lake with this config"
         )
