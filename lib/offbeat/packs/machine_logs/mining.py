@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pandas as pd
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.functions import pandas_udf
 
@@ -85,12 +85,22 @@ def load(lake: Lake, name: str) -> Templates | None:
 def training_lines(raw: DataFrame, conf: Config) -> tuple[DataFrame, SplitRule]:
     """The lines that belong to the training part, by the rule that will part the sessions.
 
-    By time the cut lies where that share of the lines is, since there are no sessions yet; evaluation refuses
-    templates that reach beyond what the model may have seen.
+    By time the cut lies where that share of the sessions has begun. There are no sessions yet, so their beginnings are
+    told by the gap alone; evaluation refuses templates that reach beyond what the model may have seen.
     """
-    timed = raw.withColumn("start", F.col("event_time"))
-    rule = make_split(timed, conf.model)
-    return timed.where(rule.part() == TRAIN), rule
+    rule = make_split(_beginnings(raw, conf.sessions.gap), conf.model)
+    return raw.withColumn("start", F.col("event_time")).where(rule.part() == TRAIN), rule
+
+
+def _beginnings(raw: DataFrame, gap_s: float | None) -> DataFrame:
+    """`entity`, `role` and `start` of each session, as near as lines tell."""
+    if gap_s is None:
+        return raw.groupBy("entity", "role").agg(F.min("event_time").alias("start"))
+    before = F.lag("event_time").over(Window.partitionBy("entity").orderBy("event_time"))
+    silence_us = F.unix_micros("event_time") - F.unix_micros(before)
+    opens = silence_us.isNull() | (silence_us > F.lit(round(gap_s * 1e6)))
+    timed = raw.select("entity", "role", F.col("event_time").alias("start"), opens.alias("opens"))
+    return timed.where("opens").drop("opens")
 
 
 def mine_lines(lines: DataFrame, conf: Config) -> Templates:
