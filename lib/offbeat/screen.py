@@ -6,6 +6,7 @@ from typing import Any
 
 from offbeat.config import Config
 from offbeat.evaluation.judged import HONEST, ORACLE
+from offbeat.evaluation.synthetic import SPLIT
 from offbeat.logs import one_line
 from offbeat.packs import story_of
 from offbeat.scoring.feedback import not_muted
@@ -129,12 +130,13 @@ def _show_figures(lake: Lake, version: str) -> None:
     if not lake.exists(EVALUATIONS):
         return
     where = f"model_version = '{version}' AND subset = 'all' AND verdict_rule = 'flagged'"
-    rows = (
-        lake.read(EVALUATIONS)
-        .where(where)
-        .select("detector", "basis", "metric", "value", "low", "high")
-        .collect()
+    columns = ("detector", "split", "basis", "metric", "value", "low", "high")
+    rows = lake.read(EVALUATIONS).where(where).select(*columns).collect()
+    # Labels judge where there are both kinds; else synthetic faults do.
+    judged = any(
+        row["split"] == "test" and row["metric"] == "roc_auc" and row["value"] is not None for row in rows
     )
+    rows = [row for row in rows if row["split"] == ("test" if judged else SPLIT)]
     found = {(row["detector"], row["basis"], row["metric"]): row for row in rows}
     scaled = any(metric == "f1_scaled" for _, _, metric in found)
     f1, precision = ("f1_scaled", "precision_scaled") if scaled else ("f1", "precision")
@@ -148,7 +150,8 @@ def _show_figures(lake: Lake, version: str) -> None:
         "F1, peeking",
         "PR-AUC",
     )
-    print(f"\n{'On sessions it has not seen':<28}" + "".join(f"{head:>18}" for head in heads))
+    title = "On sessions it has not seen" if judged else "On faults put in (synthetic)"
+    print(f"\n{title:<28}" + "".join(f"{head:>18}" for head in heads))
     main = version.rpartition("-")[0]
     for name in sorted({detector for detector, _, _ in found}, key=lambda name: (name != main, name)):
         cells = [found.get((name, HONEST, metric)) for metric in (precision, "recall", f1)]
