@@ -25,14 +25,15 @@ TABULAR = [
 ]  # fits the classical models; scoring with them needs NumPy alone
 MINING = ["drain3>=0.9.11"]  # templates of raw lines; matching them needs none of it
 TUNING = ["optuna>=4"]
+STATISTICS = ["scipy>=1.11", "statsmodels>=0.14"]  # the pack curriculum: tests, bands, seasons
 PAGES = ["Jinja2>=3.1", "vl-convert-python>=1.6"]
 FORM = [*PAGES, "fastapi>=0.115", "python-multipart>=0.0.18", "uvicorn>=0.30"]
 BROWSER = ["axe-playwright-python>=0.1.4", "playwright>=1.50"]  # drives a Chromium that the machine has
 READERS = ["deltalake>=1.0", "duckdb>=1.2", "polars>=1.20"]  # of Delta tables, without Spark
 
 EXTRAS = {
-    "cluster": [*TENSORFLOW, *TABULAR, *MINING, *TUNING],
-    "local": [*SPARK, *TENSORFLOW, *TABULAR, *MINING, *TUNING],
+    "cluster": [*TENSORFLOW, *TABULAR, *MINING, *TUNING, *STATISTICS],
+    "local": [*SPARK, *TENSORFLOW, *TABULAR, *MINING, *TUNING, *STATISTICS],
     "train": [*TENSORFLOW, *TABULAR, *MINING, *TUNING],
     "reports": PAGES,
     "serve": FORM,

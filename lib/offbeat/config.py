@@ -107,6 +107,9 @@ class Source(Section):
     role: Literal["train", "score", "both"] = "both"
     label: Literal[0, 1] | None = Field(None, description="where a whole source is of one kind")
     labels: Labels | None = Field(None, description="where a file of its own has the labels, by entity")
+    pseudonyms: Names = Field(
+        (), description="columns whose values are replaced by a keyed hash (OFFBEAT_PSEUDONYM_KEY) at ingest"
+    )
     options: dict[str, str] = Field(
         default_factory=dict, description="options of the reader (delimiter, url, dbtable)"
     )
@@ -311,6 +314,13 @@ class Config(Section):
     lake: str = Field(description="a folder where it has a / or ://, else catalog.schema")
     source: tuple[Source, ...] = Field(description="one source, or a list of them")
     catalogues: tuple[Catalogue, ...] = Field((), description="lists of titles that a pack joins")
+    lookups: dict[str, Source] = Field(
+        default_factory=dict,
+        description="further tables that a pack joins, by name, each read as a source is",
+    )
+    rules: dict[str, Any] = Field(
+        default_factory=dict, description="what a pack's questions go by; the pack checks it"
+    )
     quarantine: Quarantine = Field(default_factory=Quarantine)
     sessions: Sessions = Field(default_factory=Sessions)
     model: Model = Field(default_factory=Model)

@@ -16,6 +16,7 @@ from pyspark.sql.types import (
 
 from offbeat.config import Columns, Source
 from offbeat.ingest.columns import assert_columns, assert_types, columns_of, named_columns
+from offbeat.ingest.pseudonyms import hide
 from offbeat.ingest.rows import Rows
 from offbeat.ingest.times import beyond_micros, parse_time
 
@@ -46,6 +47,7 @@ def apply(
         InputRefused: a column that the config names isn't there, or has a type that can't be what it should be.
     """
     columns = columns_of(source)
+    rows = hide(rows, source)
     if rows.names is not None:
         assert_columns(columns, rows.names, source)
         assert_types(columns, rows.types, source)

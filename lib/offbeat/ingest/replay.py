@@ -96,6 +96,8 @@ def _as_often_as_came(quarantine: DataFrame) -> DataFrame:
 
 def _rows(lines: DataFrame, source: Source, *, salt: str, known: DataFrame | None) -> list[Rows]:
     """Parse rows of text by the format of their source; rows of typed columns were kept as JSON."""
+    if source.pseudonyms:  # what is hidden was kept as JSON, whatever the format
+        return [json_lines.parse(lines)]
     if source.format == "csv" or (source.format == "sequences" and sequences.is_table(source.columns)):
         headers = [row["raw_header"] for row in lines.select("raw_header").distinct().collect()]
         groups = [

@@ -36,6 +36,7 @@ PACKS = {
     "tvm": "offbeat.packs.tvm.pack",
     "machine_logs": "offbeat.packs.machine_logs.pack",
     "top10": "offbeat.packs.top10.pack",
+    "curriculum": "offbeat.packs.curriculum.pack",
 }
 """Name of a pack -> its module, imported when it is first asked for."""
 

@@ -28,7 +28,7 @@ from offbeat.tables.table import quoted
 
 _SQLITE = "jdbc:sqlite:"
 _BATCH_ROWS = 10_000
-_DRIVERS = {"jdbc:postgresql:": "org.postgresql.Driver"}
+_DRIVERS = {"jdbc:postgresql:": "org.postgresql.Driver", "jdbc:mysql:": "com.mysql.cj.jdbc.Driver"}
 _ENVIRONMENT = {"user": "OFFBEAT_JDBC_USER", "password": "OFFBEAT_JDBC_PASSWORD"}
 
 

@@ -7,22 +7,19 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from offbeat.errors import UsageError
+from offbeat.packs.log_folder import MANIFEST, appearing, earlier_log
 from offbeat.packs.tvm.chunks import generate_chunk
 from offbeat.packs.tvm.settings import Settings
 from offbeat.packs.tvm.viewers import Layout
@@ -30,7 +27,6 @@ from offbeat.packs.tvm.viewers import Layout
 Progress = Callable[[str, int, int], None]
 """Called as progress(what, done, total)."""
 
-MANIFEST = "log.json"
 _FORMAT = 2
 _POOL_FROM_ROWS = 3_000_000  # below, a second process costs more than it saves
 _MAX_JOBS = 2
@@ -66,11 +62,11 @@ def write_log(
     folder = Path(folder)
     settings = settings or Settings()
     request = {"format": _FORMAT, "pack": "tvm", "rows": rows, "seed": seed, "settings": asdict(settings)}
-    earlier = _earlier(folder)
+    earlier = earlier_log(folder, "tvm")
     if earlier is not None and earlier["request"] == request:
         return {**earlier["counts"], "written": False}
     layout = Layout.of(rows, seed, settings)
-    with _appearing(folder) as made:
+    with appearing(folder) as made:
         (made / "events").mkdir()
         (made / "truth").mkdir()
         counts = _total(_chunk_counts(layout, made, _jobs(rows, jobs), progress))
@@ -143,39 +139,3 @@ def _total(counts: Iterable[Counter[str]]) -> dict[str, Any]:
     }
     plain = {name: n for name, n in total.items() if not name.startswith("fault:")}
     return {**plain, "faulty_sessions": sum(faults.values()), "faults": faults}
-
-
-def _earlier(folder: Path) -> dict[str, Any] | None:
-    """What an earlier call left in the folder.
-
-    Raises:
-        UsageError: there is something that no earlier call left.
-    """
-    try:
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        if manifest["request"]["pack"] == "tvm":
-            return dict(manifest)
-    except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError):
-        pass
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UsageError(
-            f"generate {folder}: it holds something else than a generated log; give another generate.path"
-        )
-    return None
-
-
-@contextmanager
-def _appearing(folder: Path) -> Iterator[Path]:
-    """A new folder that takes the place of `folder` when the block ends well, and vanishes when it does not."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    mark = uuid4().hex[:8]
-    made, old = folder.with_name(f".{folder.name}.{mark}.new"), folder.with_name(f".{folder.name}.{mark}.old")
-    made.mkdir()
-    try:
-        yield made
-        if folder.exists():
-            folder.rename(old)
-        made.rename(folder)
-    finally:
-        shutil.rmtree(made, ignore_errors=True)
-        shutil.rmtree(old, ignore_errors=True)

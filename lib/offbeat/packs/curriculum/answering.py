@@ -1,0 +1,86 @@
+"""All questions in their order: each from the prepared accesses into its table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from pyspark import StorageLevel
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from offbeat.packs.curriculum import tables as T
+from offbeat.packs.curriculum.answers import Teller, recommendations
+from offbeat.packs.curriculum.questions import (
+    counts,
+    crossing,
+    findings,
+    lessons,
+    likely,
+    students,
+    suspicious,
+    views,
+)
+from offbeat.packs.curriculum.rules import Rules
+from offbeat.tables import Lake, Table
+from offbeat.tables.contract import ANOMALIES, INGESTED, SESSION_SCORES, SESSIONS
+
+Made = tuple[Table, Callable[[], DataFrame]]
+
+
+class Answering:
+    """Answers the questions of one lake.
+
+    Args:
+        cohorts: as `prepare.clean_cohorts` gives them.
+        model_version: whose view of the sequences is set beside the counts'.
+    """
+
+    def __init__(self, lake: Lake, cohorts: DataFrame, rules: Rules, model_version: str) -> None:
+        self.lake, self.cohorts, self.rules, self.model_version = lake, cohorts, rules, model_version
+
+    def write(self) -> dict[str, int]:
+        """Write every question's table; gives the number of rows of each."""
+        accesses = self.lake.read(T.ACCESSES).persist(StorageLevel.MEMORY_AND_DISK)
+        written = {}
+        try:
+            for table, make in self._tables(accesses):
+                self.lake.overwrite(table, make())
+                written[table.name] = self.lake.read(table).count()
+            told = Teller(self.lake, self.rules).answers()
+            self.lake.overwrite(T.ANSWERS, self.lake.spark.createDataFrame(told, T.ANSWERS.schema))
+        finally:
+            accesses.unpersist()
+        return written
+
+    def _tables(self, accesses: DataFrame) -> Iterator[Made]:
+        rules, read = self.rules, self.lake.read
+        yield T.LESSON_ACTIVITY, lambda: lessons.lesson_activity(accesses, rules)
+        yield T.STEADY_LESSONS, lambda: lessons.steady_lessons(read(T.LESSON_ACTIVITY), rules)
+        yield T.STUDENT_ACCESS, lambda: students.student_access(accesses, rules)
+        yield T.GROUP_ACCESS, lambda: students.group_access(accesses)
+        yield T.CROSSINGS, lambda: crossing.crossings(accesses)
+        found = crossing.shutoff(read(T.CROSSINGS)).persist()  # one row
+        yield T.CROSSERS, lambda: crossing.crossers(accesses, found)
+        yield T.SHUTOFF, lambda: crossing.add_crossers_after(found, read(T.CROSSERS))
+        yield T.SUSPICIOUS_ACTIVITY, lambda: suspicious.suspicious_activity(accesses, read(T.CROSSERS), rules)
+        yield T.ALUMNI_PAGES, lambda: lessons.alumni_pages(accesses)
+        yield T.RARE_PAGES, lambda: lessons.rare_pages(accesses, rules)
+        yield T.USER_MOVES, lambda: students.user_moves(accesses, rules)
+        yield T.ACTIVITY, lambda: findings.activity(accesses, self.cohorts, rules)
+        yield T.FINDINGS, lambda: findings.findings(accesses, self.cohorts, read(INGESTED), rules)
+        yield T.LIKELY_COHORTS, lambda: likely.likely_cohorts(accesses, rules)
+        yield T.COUNT_ANOMALIES, lambda: counts.count_anomalies(counts.series(accesses, rules), rules)
+        yield T.RARE_VALUES, lambda: counts.rare_values(accesses, rules)
+        yield T.RECOMMENDATIONS, lambda: recommendations(accesses, read(T.ALUMNI_PAGES), read(T.RARE_PAGES))
+        if self.lake.exists(SESSION_SCORES):
+            yield T.TWO_VIEWS, lambda: self._two_views(accesses)
+
+    def _two_views(self, accesses: DataFrame) -> DataFrame:
+        mine = F.col("model_version") == self.model_version
+        return views.two_views(
+            accesses,
+            self.lake.read(SESSIONS),
+            self.lake.read(SESSION_SCORES).where(mine),
+            self.lake.read(ANOMALIES).where(mine),
+            self.lake.read(T.COUNT_ANOMALIES),
+        )

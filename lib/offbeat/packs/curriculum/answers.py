@@ -1,0 +1,333 @@
+"""The answers in words: each sentence computed from its table, and only from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from offbeat.packs.curriculum import tables as T
+from offbeat.packs.curriculum.rules import Rules
+from offbeat.tables import Lake, Table
+
+_SURE = 0.8
+_MOST_PROGRAMS = 6
+_YEAR_MONTHS = 12
+
+QUESTIONS = {
+    "a": "Which lesson has the most traffic consistently across cohorts?",
+    "b": "Is there a lesson that one cohort used far more than others passed over?",
+    "c": "Are there students who, while active, hardly accessed the curriculum?",
+    "d": "Is there suspicious activity?",
+    "e": "When was cross-program access shut off, and who still crossed?",
+    "f": "What do graduates keep referring to?",
+    "g": "Which lessons are least accessed?",
+    "h": "What else should you know?",
+    "i": "Which lessons and cohorts are the most active in total?",
+    "j": "Which cohort do users without one likely belong to?",
+    "k": "Whose number of accesses jumped beyond their own past?",
+    "l": "Who read in an unusual order, and do counts agree?",
+}
+"""Letter -> question; k and l are the two views of anomalies."""
+
+
+class Teller:
+    """Puts the tables of one lake into sentences."""
+
+    def __init__(self, lake: Lake, rules: Rules) -> None:
+        self.lake, self.rules = lake, rules
+
+    def answers(self) -> list[dict[str, Any]]:
+        """A row of the table answers for each question whose table is there."""
+        makers: dict[str, tuple[Table, Callable[[], str]]] = {
+            "a": (T.STEADY_LESSONS, self.steady),
+            "b": (T.LESSON_ACTIVITY, self.far_more),
+            "c": (T.STUDENT_ACCESS, self.hardly),
+            "d": (T.SUSPICIOUS_ACTIVITY, self.suspicious),
+            "e": (T.SHUTOFF, self.shutoff),
+            "f": (T.ALUMNI_PAGES, self.alumni),
+            "g": (T.RARE_PAGES, self.rare),
+            "h": (T.FINDINGS, self.else_),
+            "i": (T.LESSON_ACTIVITY, self.most_active),
+            "j": (T.LIKELY_COHORTS, self.likely),
+            "k": (T.COUNT_ANOMALIES, self.jumped),
+            "l": (T.TWO_VIEWS, self.agree),
+        }
+        return [
+            {"question": letter, "title": QUESTIONS[letter], "answer": make(), "table": table.name}
+            for letter, (table, make) in makers.items()
+            if self.lake.exists(table)
+        ]
+
+    def steady(self) -> str:
+        """Question a."""
+        first = self._rows(T.STEADY_LESSONS, F.col("place") == 1, F.desc("accesses"), limit=_MOST_PROGRAMS)
+        told = [
+            f"in {row['program']} it is {row['page']}, on average in place {row['mean_rank']:.1f} of each cohort's "
+            f"lessons ({row['cohorts']} of {row['of_cohorts']} cohorts used it, {row['in_top_ten']:.0%} among their "
+            "ten most used)"
+            for row in first
+        ]
+        return _sentence("; ".join(told), "No program has cohorts to compare yet")
+
+    def far_more(self) -> str:
+        """Question b."""
+        found = self.lake.read(T.LESSON_ACTIVITY).where("far_more")
+        number = found.count()
+        rows = found.orderBy("q_value", F.desc("ratio"), "cohort", "page").limit(3).collect()
+        told = [
+            f"{row['cohort']} opened {row['page']} {row['accesses']:,} times, {row['ratio']:.1f} times what the other "
+            f"cohorts' use lets expect"
+            for row in rows
+        ]
+        if not told:
+            return (
+                "No cohort used a lesson far more than the others did, at "
+                f"{self.rules.false_discoveries:.0%} false discoveries."
+            )
+        rest = f" {number} such pairs in all, at most {self.rules.false_discoveries:.0%} of them by chance."
+        return _sentence("yes: " + "; ".join(told), "") + rest
+
+    def hardly(self) -> str:
+        """Question c."""
+        row = self._one(
+            T.STUDENT_ACCESS,
+            F.count_if("hardly").alias("n"),
+            F.count_if(F.col("hardly") & F.col("left_early")).alias("early"),
+            F.count_if(F.col("hardly") & (F.col("accesses") == 1)).alias("once"),
+            F.count(F.lit(1)).alias("all"),
+        )
+        told = (
+            f"{row['n']:,} of {row['all']:,} students accessed it at most {self.rules.hardly} times while their class "
+            f"ran, {row['once']:,} of them once; {row['early']:,} were not seen in the second half"
+        )
+        groups = self._rows(
+            T.GROUP_ACCESS, F.col("measure").startswith("accesses"), F.asc("group"), F.asc("other"), limit=3
+        )
+        compared = [
+            f"{row['group']} {row['median']:g} and {row['other']} {row['median_other']:g}" for row in groups
+        ]
+        if compared:
+            told += f". Accesses per active day (median): {'; '.join(compared)}"
+        return _sentence(told, "")
+
+    def suspicious(self) -> str:
+        """Question d."""
+        alarms = self.lake.read(T.SUSPICIOUS_ACTIVITY).where("level = 'alarm'")
+        kinds = (
+            alarms.select(F.explode("kinds").alias("kind")).groupBy("kind").count().orderBy("kind").collect()
+        )
+        notes = self._one(T.SUSPICIOUS_ACTIVITY, F.count_if("level = 'note'").alias("n"))["n"]
+        number = alarms.count()
+        told = ", ".join(f"{row['count']} {row['kind'].replace('_', ' ')}" for row in kinds)
+        if not number:
+            return f"Nobody gives reason for an alarm; {notes:,} users and addresses are worth a note."
+        people = "1 user gives" if number == 1 else f"{number:,} users give"
+        return f"Yes: {people} reason for an alarm ({told}); {notes:,} more users and addresses are worth a note."
+
+    def shutoff(self) -> str:
+        """Question e."""
+        rows = self.lake.read(T.SHUTOFF).limit(1).collect()
+        before = self._one(T.CROSSERS, F.count_if("crossed_before > 0").alias("n"))["n"]
+        if not rows:
+            return f"The log holds too little to say: {before:,} users ever went to another program's pages."
+        row = rows[0]
+        what = (
+            "Access to other programs' pages fell sharply"
+            if row["is_sharp"]
+            else "There was no sharp shut-off; the largest fall came"
+        )
+        return (
+            f"{what} on {row['day']} (95 % interval {row['low']} to {row['high']}), from {row['share_before']:.2%} to "
+            f"{row['share_after']:.2%} of accesses. It did happen before, by {before:,} users; "
+            f"{row['crossers_after']:,} users still crossed after."
+        )
+
+    def alumni(self) -> str:
+        """Question f."""
+        rows = self._rows(T.ALUMNI_PAGES, F.col("place") <= 3, F.asc("program"), F.asc("place"), limit=30)  # noqa: PLR2004
+        by_program: dict[str, list[str]] = {}
+        for row in rows:
+            if row["users"] > 1:
+                by_program.setdefault(row["program"], []).append(
+                    f"{row['page']} ({row['users']:,} graduates, half of it within {row['median_days_after']:.0f} days)"
+                )
+        told = [
+            f"graduates of {program} come back to {', '.join(pages)}" for program, pages in by_program.items()
+        ]
+        return _sentence("; ".join(told), "No graduate has come back in this log")
+
+    def rare(self) -> str:
+        """Question g."""
+        row = self._one(
+            T.RARE_PAGES,
+            F.count_if("accesses = 1").alias("once"),
+            *(
+                F.count_if((F.col("accesses") == 1) & (F.col("what") == what)).alias(what)
+                for what in ("typing_error", "probe", "page", "static")
+            ),
+        )
+        pages = self._rows(
+            T.RARE_PAGES,
+            F.col("what") == "page",
+            F.asc("accesses"),
+            F.asc("last_access"),
+            F.asc("raw_path"),
+            limit=3,
+        )
+        least = f" Least accessed pages: {', '.join(p['raw_path'] for p in pages)}." if pages else ""
+        return (
+            f"{row['once']:,} paths were accessed only once: {row['typing_error']:,} are typing errors, "
+            f"{row['probe']:,} probes, {row['static']:,} static files and {row['page']:,} pages.{least}"
+        )
+
+    def else_(self) -> str:
+        """Question h."""
+        staff = self._one(T.USER_MOVES, F.count_if("what = 'to_staff'").alias("n"))["n"]
+        number = self._one(
+            T.FINDINGS,
+            F.count_if("kind = 'outage'").alias("outages"),
+            F.count_if("kind = 'id_reused'").alias("reused"),
+            F.max(F.when(F.col("what") == "accesses with an empty cohort", F.col("number"))).alias("empty"),
+        )
+        days = self._rows(T.FINDINGS, F.col("kind") == "weekday", F.desc("number"), limit=7)
+        busiest = f"{days[0]['what']} is the busiest day, {days[-1]['what']} the quietest" if days else ""
+        told = [
+            f"{staff:,} users moved from a cohort to the staff: employed, or filed wrongly",
+            self._growth(),
+            busiest,
+            f"{number['outages']:,} outages and {number['reused']:,} ids used again by somebody else",
+            f"{int(number['empty'] or 0):,} accesses have no cohort",
+        ]
+        return _sentence("; ".join(text for text in told if text), "")
+
+    def _growth(self) -> str:
+        months = (
+            self.lake.read(T.ACTIVITY).groupBy("month").agg(F.sum("accesses").alias("n")).orderBy(F.desc("month"))
+            .limit(2 * _YEAR_MONTHS).collect()
+        )  # fmt: skip
+        if len(months) < 2 * _YEAR_MONTHS:
+            return ""
+        last, before = (sum(row["n"] for row in part) for part in (months[:12], months[12:]))
+        return f"the last twelve months have {last / before - 1:+.0%} accesses against the twelve before"
+
+    def most_active(self) -> str:
+        """Question i."""
+        lessons = self.lake.read(T.LESSON_ACTIVITY)
+        page = (
+            lessons.groupBy("page")
+            .agg(F.sum("accesses").alias("n"))
+            .orderBy(F.desc("n"), "page")
+            .limit(3)
+            .collect()
+        )
+        cohort = (
+            lessons.where(F.col("cohort") != self.rules.staff).groupBy("cohort").agg(F.sum("accesses").alias("n"))
+            .orderBy(F.desc("n"), "cohort").limit(3).collect()
+        )  # fmt: skip
+        if not page or not cohort:
+            return "No lesson was accessed."
+        pages = ", ".join(f"{row['page']} ({row['n']:,})" for row in page)
+        cohorts = ", ".join(f"{row['cohort']} ({row['n']:,})" for row in cohort)
+        return f"The most active lessons are {pages}; the cohorts most active in lessons are {cohorts}."
+
+    def likely(self) -> str:
+        """Question j."""
+        row = self._one(
+            T.LIKELY_COHORTS,
+            F.count_if("place = 1").alias("n"),
+            F.count_if((F.col("place") == 1) & (F.col("probability") >= _SURE)).alias("sure"),
+        )
+        unknown = self._one(
+            T.SUSPICIOUS_ACTIVITY, F.count_if(F.array_contains("kinds", "no_cohort")).alias("n")
+        )["n"]
+        return (
+            f"{unknown:,} users have no cohort at all; {row['sure']:,} of them belong to one with a probability of at "
+            f"least {_SURE:.0%}. The data stay as they are."
+        )
+
+    def jumped(self) -> str:
+        """The counts' view."""
+        kinds = (
+            self.lake.read(T.COUNT_ANOMALIES).groupBy("entity_kind").agg(F.count_distinct("entity").alias("n"))
+            .orderBy("entity_kind").collect()
+        )  # fmt: skip
+        top = self._rows(
+            T.COUNT_ANOMALIES, F.col("entity_kind") != "ip", F.asc("p_value"), F.desc("accesses"), limit=1
+        )
+        if not kinds:
+            return "Nobody's: no user, address, cohort or page had far more accesses than its own past lets expect."
+        told = ", ".join(f"{row['n']:,} {_plural(row['entity_kind'], row['n'])}" for row in kinds)
+        least = (
+            f" The largest jump is {top[0]['entity_kind']} {top[0]['entity']} from {top[0]['period']} on: "
+            f"{top[0]['accesses']:,.0f} accesses where {top[0]['expected']:,.1f} were expected."
+            if top
+            else ""
+        )
+        return f"Beyond what their own past lets expect went {told}.{least}"
+
+    def agree(self) -> str:
+        """The sequences' view beside the counts'."""
+        views = self.lake.read(T.TWO_VIEWS).groupBy("view").count().collect()
+        number = {row["view"]: row["count"] for row in views}
+        both, sequences, counts = (number.get(name, 0) for name in ("both", "sequences", "counts"))
+        return (
+            f"{sequences + both:,} users have a session that is out of sequence, {counts + both:,} a period with far "
+            f"too many accesses; the two views agree on {both:,} of them and on {number.get('neither', 0):,} without "
+            "either."
+        )
+
+    def _rows(self, table: Table, where: Column, *order: Column, limit: int) -> list[Any]:
+        return list(self.lake.read(table).where(where).orderBy(*order).limit(limit).collect())
+
+    def _one(self, table: Table, *columns: Column) -> Any:
+        return self.lake.read(table).agg(*columns).collect()[0]
+
+
+def recommendations(accesses: DataFrame, alumni: DataFrame, rare: DataFrame) -> DataFrame:
+    """What to do with pages: offer a download, merge or redo, drop; the columns of the table recommendations.
+
+    Typing errors, probes and static files are no pages, and nothing is recommended for them.
+
+    Args:
+        alumni: rows of alumni_pages. rare: rows of rare_pages.
+    """
+    heavy = alumni.where("place <= 10 AND users >= 3").groupBy("page").agg(
+        F.sum("accesses").alias("accesses"), F.sum("users").alias("users"),
+        F.concat_ws(", ", F.sort_array(F.collect_set("program"))).alias("_of"),
+    )  # fmt: skip
+    download = heavy.select(
+        "page", F.lit("offer_download").alias("action"), "accesses", "users",
+        F.concat(F.col("users"), F.lit(" graduates of "), F.col("_of"), F.lit(" keep coming back to it")).alias("why"),
+    )  # fmt: skip
+    last = accesses.agg(F.max("at").alias("_last"))
+    seldom = (
+        rare.where("what = 'page' AND page <> '/'").crossJoin(F.broadcast(last)).groupBy("page", "_last")
+        .agg(F.sum("accesses").alias("accesses"), F.max("users").alias("users"), F.max("last_access").alias("_seen"))
+    )  # fmt: skip
+    months = F.floor(F.months_between("_last", "_seen"))
+    old = months >= _YEAR_MONTHS
+    used = accesses.groupBy("page").agg(F.count(F.lit(1)).alias("_all"))
+    # A page that is used under another spelling is no seldom one.
+    alone = seldom.join(used, "page").where(F.col("_all") <= 2 * F.col("accesses"))
+    return download.unionByName(
+        alone.select(
+            "page", F.when(old, "drop").otherwise("merge_or_redo").alias("action"), "accesses", "users",
+            F.concat(
+                F.col("accesses"), F.lit(" accesses in all, the last "), months, F.lit(" months before the log ends")
+            ).alias("why"),
+        )
+    )  # fmt: skip
+
+
+def _sentence(text: str, otherwise: str) -> str:
+    told = text or otherwise
+    return f"{told[0].upper()}{told[1:]}." if told else ""
+
+
+def _plural(word: str, number: int) -> str:
+    names = {"ip": ("address", "addresses"), "page": ("page", "pages")}
+    one, many = names.get(word, (word, f"{word}s"))
+    return one if number == 1 else many

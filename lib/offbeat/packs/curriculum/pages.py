@@ -1,0 +1,244 @@
+"""The pages: answers first with their evidence, a letter, and one page to put on the wall."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup
+from pyspark.sql import Column as Spark
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql.types import TimestampType
+
+from offbeat import __version__
+from offbeat.config import Config
+from offbeat.packs.curriculum import tables as T
+from offbeat.packs.curriculum.exhibits import EXHIBITS, RECOMMENDED, Exhibit
+from offbeat.packs.curriculum.methods import method_of
+from offbeat.packs.curriculum.presets import STUDY_NAMES
+from offbeat.reports import parts
+from offbeat.reports.data import Head, PageRef, TableRef
+from offbeat.reports.form import Column
+from offbeat.reports.page import Section, render_page
+from offbeat.reports.parts import KeyFigure
+from offbeat.reports.write import write_page
+from offbeat.tables import Lake, Table
+
+_SHOWN = 25  # rows of a table on the page
+_IN_FILE = 20_000  # rows of the CSV beside it
+_TITLE = "What the curriculum's access log says"
+_PAGES = (
+    PageRef("The run", "index.html"),
+    PageRef("Questions and answers", "curriculum.html"),
+    PageRef("Letter", "letter.html"),
+    PageRef("On one page", "slide.html"),
+    PageRef("Data dictionary", "dictionary.html"),
+)
+
+
+def write_pages(
+    lake: Lake, conf: Config, folder: Path, *, run_id: str, run_date: dt.datetime
+) -> dict[str, str]:
+    """Write the four pages and the CSV files beside them; gives the pages' paths by name.
+
+    Raises:
+        UsageError: the chart library is not installed.
+    """
+    maker = _Pages(lake, conf, folder, run_id, run_date)
+    made = {
+        "curriculum": maker.questions(),
+        "letter": maker.letter(),
+        "slide": maker.slide(),
+        "dictionary": maker.dictionary(),
+    }
+    return {f"{name}_page": str(write_page(folder / f"{name}.html", html)) for name, html in made.items()}
+
+
+class _Pages:
+    def __init__(self, lake: Lake, conf: Config, folder: Path, run_id: str, run_date: dt.datetime) -> None:
+        self.lake, self.conf, self.folder = lake, conf, folder
+        self.run_id, self.run_date = run_id, run_date
+        rows = lake.read(T.ANSWERS).orderBy("question").collect()
+        self.answers = [row.asDict() for row in rows]
+
+    def questions(self) -> str:
+        """Every question: answer, chart, table, and under a fold how it was found out."""
+        sections = [Section("in-short", "In short", [parts.key_figures(self._figures())])]
+        sections += [self._question(answer) for answer in self.answers]
+        sections.append(self._recommended())
+        return render_page(
+            self._head(_TITLE, "Every answer is computed from the tables; the questions are the headings."),
+            sections,
+        )
+
+    def letter(self) -> str:
+        """The answers as one would write them to the head of curriculum."""
+        greeting = "Hello,\n\nyou asked what the access log of the curriculum says. The short answers:"
+        body = [parts.paragraph(text) for text in greeting.split("\n\n")]
+        for number, answer in enumerate(self.answers, 1):
+            body.append(
+                Markup("<p>{}. <strong>{}</strong> {}</p>").format(number, answer["title"], answer["answer"])
+            )
+        body.append(parts.paragraph("What I would do with the pages: " + self._advice()))
+        body.append(
+            parts.paragraph("Tables, charts and how each answer was found out: curriculum.html beside it.")
+        )
+        body.append(parts.paragraph("Best regards"))
+        return render_page(
+            self._head("Your questions about the curriculum", "A letter"), [Section("letter", "Letter", body)]
+        )
+
+    def slide(self) -> str:
+        """The figures and the answers to the first questions, on one page."""
+        few = [answer for answer in self.answers if answer["question"] in "abdef"]
+        told = [parts.callout(answer["answer"], title=answer["title"]) for answer in few]
+        sections = [
+            Section("slide", "The curriculum at a glance", [parts.key_figures(self._figures()), *told])
+        ]
+        return render_page(self._head("The curriculum on one page", ""), sections)
+
+    def dictionary(self) -> str:
+        """What each column of each table is, and where the columns of earlier studies are found."""
+        columns = [
+            Column("column", "column", "code"),
+            Column("type", "type"),
+            Column("comment", "what it is"),
+        ]
+        sections = [
+            Section(
+                f"t-{table.name.replace('_', '-')}",
+                table.name,
+                [
+                    parts.table(
+                        [{"column": c.name, "type": c.type, "comment": c.comment} for c in table.columns],
+                        columns, caption=f"Columns of {table.name}", name=f"d-{table.name.replace('_', '-')}",
+                        filtered=False,
+                    )
+                ],
+                intro=table.doc,
+            )
+            for table in T.TABLES
+            if table is not T.CURRICULUM_TRUTH
+        ]  # fmt: skip
+        names = [{"study": study, "ours": ours, "what": what} for study, (ours, what) in STUDY_NAMES.items()]
+        shown = [
+            Column("study", "in the studies", "code"),
+            Column("ours", "here", "code"),
+            Column("what", "what it is"),
+        ]
+        table = parts.table(names, shown, caption="Names of columns in earlier studies", name="study-names")
+        intro = "Columns of earlier studies of such logs, and where they are found in the table accesses."
+        sections.insert(0, Section("study-names-section", "Names in earlier studies", [table], intro=intro))
+        return render_page(self._head("Data dictionary", "What each column of each table is."), sections)
+
+    def _question(self, answer: dict[str, Any]) -> Section:
+        exhibit = EXHIBITS[answer["question"]]
+        rows, link = self._rows(exhibit, f"{answer['question']}-{exhibit.table.name}")
+        body: list[Markup] = [parts.callout(answer["answer"], tone="info")]
+        name = f"q-{answer['question']}"
+        table = parts.table(
+            rows[:_SHOWN], list(exhibit.columns), caption=answer["title"], name=f"{name}-table", note=link
+        )
+        if exhibit.chart is not None and rows:
+            body.append(parts.figure(exhibit.chart(rows), title=answer["title"], name=f"{name}-chart"))
+        body += [table, parts.folded("Method and caveats", parts.bullets(method_of(answer["question"])))]
+        return Section(name, answer["title"], body)
+
+    def _recommended(self) -> Section:
+        if not self.lake.exists(T.RECOMMENDATIONS):
+            return Section("recommendations", "Recommendations", [parts.missing("Nothing is computed yet.")])
+        rows, link = self._rows(RECOMMENDED, "recommendations")
+        table = parts.table(
+            rows[:_SHOWN],
+            list(RECOMMENDED.columns),
+            caption="Recommendations by page",
+            name="recommended",
+            note=link,
+        )
+        return Section("recommendations", "Recommendations", [parts.callout(self._advice()), table])
+
+    def _advice(self) -> str:
+        counted = self.lake.read(T.RECOMMENDATIONS).groupBy("action").count().collect()
+        number = {row["action"]: row["count"] for row in counted}
+        heavy = self.lake.read(T.RECOMMENDATIONS).where("action = 'offer_download'").orderBy("users", "page")
+        pages = [row["page"] for row in heavy.tail(3)][::-1]
+        named = f" ({', '.join(pages)} first)" if pages else ""
+        return (
+            f"offer {number.get('offer_download', 0)} much-used topics as a download{named}; merge or redo "
+            f"{number.get('merge_or_redo', 0)} seldom-used pages; drop {number.get('drop', 0)} that nobody has "
+            "opened for a year. Typing errors and probes are set apart and count as neither."
+        )
+
+    def _figures(self) -> list[KeyFigure]:
+        row = self.lake.read(T.ACCESSES).selectExpr(
+            "count(1) AS n", "count(DISTINCT user) AS users", "count(DISTINCT cohort_id) AS cohorts",
+            "min(day) AS first", "max(day) AS last", "avg(CAST(cohort_id IS NULL AS DOUBLE)) AS empty",
+        ).collect()[0]  # fmt: skip
+        return [
+            KeyFigure("Accesses", f"{row['n']:,}", f"{row['first']} to {row['last']}"),
+            KeyFigure("Users", f"{row['users']:,}", f"in {row['cohorts']:,} cohorts"),
+            KeyFigure("Without a cohort", f"{row['empty'] or 0:.1%}", "of the accesses"),
+        ]
+
+    def _rows(self, exhibit: Exhibit, name: str) -> tuple[list[dict[str, Any]], str]:
+        """The rows that are shown, and what to say of the CSV file beside the page that holds more of them."""
+        frame = exhibit.select(self.lake.read(exhibit.table))
+        keys = [column.key for column in exhibit.columns]
+        shown = [_written(frame, key) for key in keys]
+        found = [row.asDict() for row in frame.select(*shown).limit(_IN_FILE).collect()]
+        file = f"csv/{name.replace('_', '-')}.csv"
+        _write_csv(self.folder / file, keys, found)
+        cut = "" if len(found) < _IN_FILE else "the first "
+        return (
+            found,
+            f"The first {min(_SHOWN, len(found))} rows; {cut}{len(found):,} are in {file} beside this page.",
+        )
+
+    def _head(self, title: str, subtitle: str) -> Head:
+        shown = (T.ACCESSES, *(exhibit.table for exhibit in EXHIBITS.values()))
+        there = list(dict.fromkeys(table for table in shown if self.lake.exists(table)))
+        return Head(
+            title=title,
+            subtitle=subtitle,
+            run_id=self.run_id,
+            run_date=self.run_date,
+            tables=tuple(self._table(table) for table in there),
+            generated_from=f"offbeat {__version__} with config {self.conf.name} (hash {self.conf.hash[:12]})",
+            pages=_PAGES,
+        )
+
+    def _table(self, table: Table) -> TableRef:
+        folder = self.lake.local_folder
+        link = os.path.relpath(folder / table.name, self.folder) if folder is not None else None
+        return TableRef(table.name, self.lake.version(table), link=link, doc=table.doc)
+
+
+def _written(frame: DataFrame, name: str) -> Spark:
+    """The column; an instant as text in UTC, since Python would read it in the zone of this machine."""
+    if isinstance(frame.schema[name].dataType, TimestampType):
+        return F.date_format(name, "yyyy-MM-dd HH:mm:ss").alias(name)
+    return F.col(name)
+
+
+def _write_csv(path: Path, keys: list[str], rows: list[dict[str, Any]]) -> None:
+    """Write rows as CSV so that a reader sees the old file or the new one; what a spreadsheet would run is text."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    with os.fdopen(handle, "w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(keys)
+        writer.writerows([_cell(row[key]) for key in keys] for row in rows)
+    part = Path(name)
+    part.chmod(0o644)
+    part.replace(path)
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
+        return f"'{value}"
+    return value

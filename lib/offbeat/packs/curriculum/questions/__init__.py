@@ -1,0 +1,1 @@
+"""The questions about a curriculum, each a function from DataFrame to DataFrame."""

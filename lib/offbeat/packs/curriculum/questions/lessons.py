@@ -1,0 +1,214 @@
+"""Which lessons are used: steadily, by one cohort far more than by others, hardly, after graduation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+from pyspark.sql.window import WindowSpec
+
+from offbeat.packs.curriculum.questions.discoveries import add_q_value
+from offbeat.packs.curriculum.rules import UNKNOWN_COHORT, Rules
+
+_LESSONS = "kind IN ('lesson', 'topic')"
+_TOP = 10
+_ODD_CHARACTERS = r"[^A-Za-z0-9/._-]|\.\.|^\.|\.(php|asp|aspx|env|cgi)$|^wp-|admin|robots"
+
+
+def lesson_activity(accesses: DataFrame, rules: Rules) -> DataFrame:
+    """How much each cohort used each lesson, and where that is far more than the program's other cohorts did.
+
+    A cohort's accesses to a lesson are set against what the other cohorts' share of it would make of the cohort's
+    own total, so that large and busy cohorts are judged as small ones are. How far cohorts differ anyway is learnt from
+    them: the test is a binomial one with the dispersion that they show; q values hold for all tests together.
+
+    Args:
+        accesses: rows of the table accesses.
+
+    Returns:
+        The columns of the table lesson_activity.
+    """
+    lessons = accesses.where(_LESSONS).where(F.col("cohort") != UNKNOWN_COHORT)
+    counted = lessons.groupBy("cohort", "program", "page").agg(
+        F.count(F.lit(1)).alias("accesses"), F.count_distinct("user").alias("users")
+    )
+    cohort, page = Window.partitionBy("cohort"), Window.partitionBy("program", "page")
+    ranked = counted.withColumns(
+        {
+            "rank": F.row_number().over(cohort.orderBy(F.desc("accesses"), "page")),
+            "_total": F.sum("accesses").over(cohort),
+        }
+    )
+    totals = lessons.groupBy("program").agg(F.count(F.lit(1)).alias("_program_total"))
+    shared = ranked.withColumns(
+        {
+            "share": F.col("accesses") / F.col("_total"),
+            "_page_total": F.sum("accesses").over(page),
+        }
+    ).join(F.broadcast(totals), "program")
+    others = F.col("_program_total") - F.col("_total")
+    elsewhere = F.col("_page_total") - F.col("accesses")
+    # Half an access more elsewhere: what nobody else opened is not expected to be nothing.
+    expected = F.when(others > 0, F.col("_total") * (elsewhere + 0.5) / (others + 0.5)).otherwise(
+        F.col("accesses")
+    )
+    judged = shared.withColumns(
+        {"expected": expected, "others_highest": _highest_elsewhere(page, rules.ranked_from)}
+    )
+    judged = judged.withColumn("ratio", (F.col("accesses") + 1) / (F.col("expected") + 1))
+    tested = _tested(judged)
+    with_q = add_q_value(tested)
+    far = (
+        (F.col("q_value") <= rules.false_discoveries)
+        & (F.col("ratio") >= rules.far_more)
+        & (F.col("cohort") != rules.staff)
+        & (F.col("share") >= 1.5 * F.coalesce("others_highest", F.lit(0.0)))
+        & (F.col("users") >= 3)  # noqa: PLR2004 - one or two people are no cohort
+    )
+    return with_q.withColumn("far_more", far)
+
+
+def _highest_elsewhere(page: WindowSpec, least: int) -> Column:
+    """The highest share of the page among the program's other cohorts that have accesses enough."""
+    shares = F.collect_list(F.struct("share", "cohort", "_total")).over(page)
+    others = F.filter(
+        shares, lambda one: (one["cohort"] != F.col("cohort")) & (one["_total"] >= F.lit(least))
+    )
+    return F.array_max(F.transform(others, lambda one: one["share"]))
+
+
+def _tested(judged: DataFrame) -> DataFrame:
+    """Add p_value, after learning how far cohorts of a program differ anyway."""
+    excess = F.pow(F.col("accesses") - F.col("expected"), 2) - F.col("expected")
+    per_page = judged.groupBy("program", "page").agg(
+        (F.sum("expected").alias("_e")),
+        F.count(F.lit(1)).alias("_n"),
+        # Without the highest one: what is looked for must not widen what it is measured by.
+        F.sort_array(F.collect_list(F.struct((excess / F.pow("expected", 2)).alias("v"))), asc=False).alias(
+            "_all"
+        ),
+    )
+    trimmed = F.slice(F.transform("_all", lambda one: one["v"]), 2, 100_000)
+    own = per_page.where("_n >= 4 AND _e >= 20").select(
+        "program",
+        (F.aggregate(trimmed, F.lit(0.0), lambda a, b: a + b) / F.greatest(F.size(trimmed), F.lit(1))).alias(
+            "d"
+        ),
+    )
+    usual = own.groupBy("program").agg(
+        F.greatest(F.percentile_approx("d", 0.75), F.lit(0.02)).alias("_dispersion")
+    )
+    joined = judged.join(F.broadcast(usual), "program", "left").fillna(0.25, ["_dispersion"])
+    columns = [*judged.columns]
+    schema = ", ".join(f"`{f.name}` {f.dataType.simpleString()}" for f in judged.schema)
+    return joined.mapInPandas(_upper_tail, f"{schema}, p_value double").select(*columns, "p_value")
+
+
+def _upper_tail(batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+    """Chance of so many of a lesson's accesses in one cohort, given the cohorts' totals: a beta-binomial tail."""
+    from scipy.stats import betabinom
+
+    for batch in batches:
+        size = 1 / batch["_dispersion"].to_numpy(float)
+        own, program = batch["_total"].to_numpy(float), batch["_program_total"].to_numpy(float)
+        elsewhere = np.maximum((program - own) / own, 1e-6) * size
+        p = betabinom.sf(batch["accesses"].to_numpy() - 1, batch["_page_total"].to_numpy(), size, elsewhere)
+        yield batch.drop(columns="_dispersion").assign(p_value=np.clip(p, 0, 1))
+
+
+def steady_lessons(activity: DataFrame, rules: Rules) -> DataFrame:
+    """How steadily a program's cohorts use a lesson: its rank in each, a lesson that a cohort passed over comes last.
+
+    Args:
+        activity: as `lesson_activity` gives it.
+
+    Returns:
+        The columns of the table steady_lessons.
+    """
+    students = activity.where((F.col("cohort") != rules.staff) & F.col("program").isNotNull())
+    cohorts = students.groupBy("program", "cohort").agg(
+        F.sum("accesses").alias("_all"), (F.max("rank") + 1).alias("_last")
+    )
+    large = cohorts.where(F.col("_all") >= rules.ranked_from)
+    # A program all of whose cohorts are small is ranked by all of them.
+    programs = large.groupBy("program").agg(F.count(F.lit(1)).alias("_large"))
+    kept = cohorts.join(F.broadcast(programs), "program", "left").where(
+        (F.col("_all") >= rules.ranked_from) | F.col("_large").isNull()
+    )
+    pages = students.groupBy("program", "page").agg(F.sum("users").alias("users"))
+    known = students.join(kept.select("program", "cohort"), ["program", "cohort"], "left_semi")
+    grid = pages.join(F.broadcast(kept), "program").join(
+        known.select("cohort", "page", "rank", F.col("accesses").alias("_n")), ["cohort", "page"], "left"
+    )
+    rank = F.coalesce("rank", "_last")
+    ranked = grid.groupBy("program", "page").agg(
+        F.sum(F.coalesce("_n", F.lit(0))).alias("accesses"),
+        F.max("users").alias("users"),
+        F.count("_n").alias("cohorts"),
+        F.count(F.lit(1)).alias("of_cohorts"),
+        F.avg(rank).alias("mean_rank"),
+        F.coalesce(F.stddev(rank), F.lit(0.0)).alias("rank_spread"),
+        F.max(rank).alias("worst_rank"),
+        F.avg((rank <= _TOP).cast("double")).alias("in_top_ten"),
+    )
+    order = Window.partitionBy("program").orderBy("mean_rank", F.desc("accesses"), "page")
+    return ranked.where("accesses > 0").withColumn("place", F.row_number().over(order))
+
+
+def alumni_pages(accesses: DataFrame) -> DataFrame:
+    """What graduates keep referring to, per program, and how long after; the columns of the table alumni_pages."""
+    after = accesses.where(_LESSONS).where("phase = 'after' AND program IS NOT NULL")
+    days = F.date_diff("day", "class_end").cast("double")
+    counted = after.groupBy("program", "page").agg(
+        F.count(F.lit(1)).alias("accesses"),
+        F.count_distinct("user").alias("users"),
+        F.percentile_approx(days, 0.5).alias("median_days_after"),
+        F.percentile_approx(days, 0.9).alias("late_days_after"),
+    )
+    order = Window.partitionBy("program").orderBy(F.desc("users"), F.desc("accesses"), "page")
+    return counted.withColumn("place", F.row_number().over(order))
+
+
+def rare_pages(accesses: DataFrame, rules: Rules) -> DataFrame:
+    """Paths that are hardly accessed, typing errors and probes told from pages; the columns of the table rare_pages.
+
+    A typing error is within two letters of a path that is used at least twenty times as often; a probe has characters
+    or endings that no page of a curriculum has, or a topic that one user alone ever asked for.
+    """
+    paths = accesses.groupBy("raw_path", "page", "kind", "topic").agg(
+        F.count(F.lit(1)).alias("accesses"),
+        F.count_distinct("user").alias("users"),
+        F.max("at").alias("last_access"),
+    )
+    rare = paths.where(F.col("accesses") <= rules.rare)
+    known = paths.where((F.col("accesses") >= 20) & (F.col("kind") != "static")).select(  # noqa: PLR2004
+        F.col("raw_path").alias("near"), F.col("accesses").alias("_often")
+    )
+    distance = F.levenshtein("raw_path", "near", 2)
+    close = rare.where(F.length("raw_path") >= 4).join(  # noqa: PLR2004 - of three letters any is near to any
+        F.broadcast(known),
+        (F.abs(F.length("raw_path") - F.length("near")) <= 2) & (distance >= 1),  # noqa: PLR2004
+    )
+    digits = F.regexp_replace("raw_path", r"\d", "") == F.regexp_replace("near", r"\d", "")
+    first = Window.partitionBy("raw_path").orderBy(distance, F.desc("_often"), "near")
+    nearest = (
+        close.where(~digits & (F.col("_often") >= 20 * F.col("accesses")))
+        .withColumn("_n", F.row_number().over(first))
+        .where("_n = 1")
+        .select("raw_path", "near")
+    )
+    askers = (
+        accesses.where("topic IS NOT NULL").groupBy("topic").agg(F.count_distinct("user").alias("_askers"))
+    )
+    told = rare.join(nearest, "raw_path", "left").join(askers, "topic", "left")
+    odd = F.lower("raw_path").rlike(_ODD_CHARACTERS) | (F.coalesce("_askers", F.lit(0)) <= 1)
+    what = (
+        F.when(F.col("kind") == "static", "static")
+        .when(F.col("near").isNotNull(), "typing_error")
+        .when(odd, "probe")
+        .otherwise("page")
+    )
+    return told.withColumn("what", what)

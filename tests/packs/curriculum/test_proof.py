@@ -1,0 +1,62 @@
+"""What was planted is found: recall at least 0.95 at one false alarm in a thousand entities at most."""
+
+from __future__ import annotations
+
+import sys
+from collections import defaultdict
+
+import pytest
+
+from tests.packs.curriculum.proof import likely_right, make_log, prove
+
+pytestmark = pytest.mark.spark
+ROWS = 60_000
+
+
+def most_false(entities: int) -> int:
+    """One in a thousand, and one where there are fewer."""
+    return max(1, entities // 1000)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, 1])
+def test_what_is_planted_in_a_small_log_is_found(spark, tmp_path, seed):
+    log = make_log(spark, tmp_path / "log", rows=ROWS, seed=seed)
+    try:
+        for kind, one in prove(log).items():
+            assert one.recall >= 0.95, f"{kind}: {one}"
+            assert one.false_alarms <= most_false(one.entities), f"{kind}: {one}"
+    finally:
+        log.accesses.unpersist()
+
+
+@pytest.mark.slow
+def test_twenty_seeds_mean_and_worst(spark, tmp_path, capsys):
+    """At a size where every plant has several; prints the figures."""
+    recalls, false, hidden = defaultdict(list), defaultdict(list), []
+    for seed in range(20):
+        log = make_log(spark, tmp_path / f"{seed}", rows=120_000, seed=seed)
+        for kind, one in prove(log).items():
+            recalls[kind].append((len(one.planted & one.found), len(one.planted)))
+            false[kind].append((one.false_alarms, one.entities))
+        hidden.append(likely_right(log))
+        log.accesses.unpersist()
+        spark.catalog.clearCache()
+    rates = {kind: sum(n for n, _ in found) / sum(of for _, of in found) for kind, found in false.items()}
+    means = {kind: sum(h for h, _ in found) / sum(of for _, of in found) for kind, found in recalls.items()}
+    worst = {kind: min(h / of for h, of in found if of) for kind, found in recalls.items()}
+    told = [""]
+    for kind, mean in means.items():
+        highest = max(1000 * n / of for n, of in false[kind])
+        told.append(
+            f"{kind:12} recall {mean:.3f}, worst of 20 seeds {worst[kind]:.3f}; false alarms per thousand "
+            f"{1000 * rates[kind]:.2f}, worst {highest:.2f}"
+        )
+    told.append(f"hidden cohorts (users, said with 0.8 or more, right): {hidden}")
+    with capsys.disabled():
+        sys.stdout.write("\n".join(told) + "\n")
+    assert {kind: mean for kind, mean in means.items() if mean < 0.95} == {}
+    assert {kind: rate for kind, rate in rates.items() if rate > 0.001} == {}
+    said, right = (sum(one[place] for one in hidden) for place in (1, 2))
+    assert said > 0
+    assert right >= 0.8 * said
