@@ -6,7 +6,9 @@ some of which may be among the sessions that count as normal here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 
@@ -55,17 +57,19 @@ def make_synthetic(held_out: Sequences, vocabulary: Vocabulary, *, seed: int) ->
 
 
 def joined(first: Sequences, second: Sequences) -> Sequences:
-    """Sessions of both, one after the other; gaps only where both have them."""
-    gaps = None
-    if first.gaps is not None and second.gaps is not None:
-        gaps = np.concatenate([first.gaps, second.gaps])
-    return Sequences(
-        np.concatenate([first.ids, second.ids]),
-        np.concatenate([first.offsets, first.offsets[-1] + second.offsets[1:]]),
-        np.concatenate([first.starts, second.starts]),
-        np.concatenate([first.ends, second.ends]),
-        gaps,
-    )
+    """Sessions of both, one after the other; what one of them lacks, such as gaps, is left out."""
+    offsets = np.concatenate([first.offsets, first.offsets[-1] + second.offsets[1:]])
+    others = [item.name for item in fields(first) if item.name != "offsets"]
+    parts = {name: _joined(getattr(first, name), getattr(second, name)) for name in others}
+    return Sequences(offsets=offsets, **parts)
+
+
+def _joined(first: Any, second: Any) -> Any:
+    if isinstance(first, Mapping):
+        return {name: _joined(first[name], second[name]) for name in first if name in second}
+    if isinstance(first, np.ndarray) or isinstance(second, np.ndarray):
+        return None if first is None or second is None else np.concatenate([first, second])
+    return first
 
 
 def translated(sequences: Sequences, source: Vocabulary, target: Vocabulary) -> Sequences:
