@@ -8,7 +8,10 @@ COMMA := ,
 EXTRAS := local,reports,serve,bench,test,dev
 BIN := .venv/bin
 READY := .venv/.ready
+# Test processes side by side, each with a Spark of its own: 0 for one alone. A file's tests stay in one process.
+WORKERS ?= 2
 PYTEST := $(BIN)/python -m pytest --durations=15 --durations-min=1
+SIDE_BY_SIDE := -n $(WORKERS) --dist loadfile
 # Folders count too: theirs is the time of a removal.
 SHIPPED := $(shell find lib jobs -not -path '*/__pycache__*' -not -path '*.egg-info*')
 
@@ -36,10 +39,10 @@ bench: $(READY) ## time the steps beside the limit of these cores, DuckDB and Po
 	$(BIN)/offbeat bench --config $(CONFIG) --sizes $(SIZES) $(if $(PARTS),--parts $(PARTS))
 
 test: $(READY) ## all tests but the slow ones (TESTS=tests/ROOM for a part)
-	$(PYTEST) -m "not slow" $(TESTS)
+	$(PYTEST) $(SIDE_BY_SIDE) -m "not slow" $(TESTS)
 
 test-full: $(READY) ## all tests, the slow ones too (TESTS=tests/ROOM for a part)
-	$(PYTEST) $(TESTS)
+	$(PYTEST) $(SIDE_BY_SIDE) $(TESTS)
 
 cluster-test: $(READY) ## spark-submit on a standalone cluster: a master and two workers on loopback
 	$(PYTEST) tests/system/test_cluster.py tests/system/test_cluster_steps.py

@@ -39,7 +39,15 @@ EXTRAS = {
     "serve": FORM,
     "bench": [*READERS, "psutil>=5.9"],
     "peers": ["torch>=2.4"],  # for `make bench`; drags CUDA along, so never in set-up or CI
-    "test": [*READERS, *BROWSER, "httpx2>=2", "hypothesis>=6.100", "pytest>=8", "pytest-timeout>=2.3"],
+    "test": [
+        *READERS,
+        *BROWSER,
+        "httpx2>=2",
+        "hypothesis>=6.100",
+        "pytest>=8",
+        "pytest-timeout>=2.3",
+        "pytest-xdist>=3.6",
+    ],
     "dev": ["import-linter>=2.1", "mypy>=1.14", "pandas-stubs<3", "ruff>=0.9", "types-PyYAML"],
 }
 

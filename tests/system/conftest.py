@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 from collections.abc import Iterator
@@ -18,7 +19,9 @@ ROOT = Path(__file__).parents[2]
 def offbeat_zip() -> Path:
     """dist/offbeat.zip of the code as it is now: make builds it where something has changed."""
     env = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
-    subprocess.run(["make", "--silent", "dist/offbeat.zip"], cwd=ROOT, env=env, check=True)
+    with (ROOT / "Makefile").open() as one_at_a_time:
+        fcntl.flock(one_at_a_time, fcntl.LOCK_EX)
+        subprocess.run(["make", "--silent", "dist/offbeat.zip"], cwd=ROOT, env=env, check=True)
     return ROOT / "dist" / "offbeat.zip"
 
 
