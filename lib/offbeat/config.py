@@ -178,6 +178,9 @@ class Model(Section):
     settings: dict[str, Any] = Field(
         default_factory=dict, description="the detector's own (units, layers, epochs …)"
     )
+    rivals: Names = Field(
+        (), description="detectors trained after it on the same sample; the better one becomes champion"
+    )
 
 
 class Score(Section):
@@ -189,6 +192,9 @@ class Score(Section):
     top_k: int = Field(5, ge=1, le=100)
     min_events: int = Field(2, ge=0)
     unknown_limit: Share = 0.5
+    segments: Names = Field(
+        (), description="covariates whose values get thresholds of their own (platform, app_version)"
+    )
     event_detail: Literal["flagged", "all"] = "flagged"
     batch_size: int = Field(64, ge=1, description="sessions that go through the network together")
 

@@ -1,8 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from offbeat.detectors import Sequences, Vocabulary, create
-from offbeat.training.champion import separation
+from offbeat.training.champion import Contender, compare, separation
 
 CYCLE = ["open", "play", "pause", "resume", "stop", "close"]
 
@@ -38,3 +40,21 @@ def test_a_model_with_other_numbers_is_judged_on_the_same_faults(known):
     assert other.tokens != known.tokens
     found = separation(fitted([CYCLE] * 50, other), other, validation, known=known, seed=0)
     assert found == separation(fitted([CYCLE] * 50, known), known, validation, known=known, seed=0)
+
+
+def test_the_reason_names_both_with_the_figures_of_both(known):
+    validation = Sequences.from_lists([known.encode(CYCLE).tolist()] * 40)
+    knowing = Contender("v2", fitted([CYCLE] * 50, known), known)
+    ignorant = Contender("v1", fitted(shuffled(50), known), known)
+    up = compare(knowing, ignorant, validation, known=known, seed=0)
+    down = compare(ignorant, knowing, validation, known=known, seed=0)
+    assert (up.is_better, down.is_better) == (True, False)
+    assert up.reason == down.reason
+    assert up.reason.startswith(
+        "ngram2 (v2; PR-AUC on injected faults 1.0000; next event: accuracy 100.00%, loss 0."
+    )
+    assert " before ngram2 (v1; PR-AUC on injected faults 0." in up.reason
+    assert up.figures["candidate_accuracy"] == down.figures["champion_accuracy"] == 1.0
+    assert up.figures["candidate_loss"] < 0.2 < up.figures["champion_loss"]
+    alike = compare(knowing, replace(knowing, version="v0"), validation, known=known, seed=0)
+    assert alike.is_better

@@ -34,3 +34,15 @@ def test_only_a_whole_version_can_be_champion(registry, version):
     with pytest.raises(UsageError):
         registry.promote(version, reason="wrong")
     assert registry.champion() is None
+
+
+def test_why_the_champion_is_champion(registry):
+    assert registry.why() is None
+    a, b = sorted(registry.versions())[:2]
+    registry.promote(a, reason="first model")
+    assert registry.why() == "first model"
+    registry.note("a before b")
+    assert (registry.champion(), registry.why()) == (a, "a before b")
+    registry.promote(b, reason="by hand")
+    assert registry.why() == "by hand"
+    assert registry.rollback() == a

@@ -5,16 +5,18 @@ from __future__ import annotations
 import io
 import itertools
 import json
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
+from offbeat.detectors.history import History
 from offbeat.detectors.vocabulary import Vocabulary
+
+__all__ = ["Detector", "EventScores", "History", "Progress", "Sequences", "offsets_of", "ragged_index"]
 
 Progress = Callable[[str, int, int], None]
 """Called as progress(what, done, total) while a detector is fitted."""
@@ -35,6 +37,9 @@ class Sequences:
         starts: bool, [n]: the session begins here; a piece that continues a cut one does not.
         ends: bool, [n]: the session ends here; an open or cut one does not.
         gaps: float32, [n_events], seconds since the event before, NaN where not known; None without times.
+        covariates: name to its values as logged: object (str or None), [n]; empty without any.
+        labels: float32, [n]: 1 faulty, 0 normal, NaN not known; None where nobody says.
+        mixed: faulty sessions may be among them: nobody has declared them normal.
     """
 
     ids: np.ndarray
@@ -42,6 +47,9 @@ class Sequences:
     starts: np.ndarray
     ends: np.ndarray
     gaps: np.ndarray | None = None
+    covariates: Mapping[str, np.ndarray] = field(default_factory=dict)
+    labels: np.ndarray | None = None
+    mixed: bool = False
 
     def __post_init__(self) -> None:
         n = len(self.offsets) - 1
@@ -55,6 +63,9 @@ class Sequences:
             raise ValueError(f"sequences: {n} sessions, {len(self.starts)} starts, {len(self.ends)} ends")
         if self.gaps is not None and len(self.gaps) != len(self.ids):
             raise ValueError(f"sequences: {len(self.ids)} events, {len(self.gaps)} gaps")
+        per_session = [*self.covariates.values(), *([] if self.labels is None else [self.labels])]
+        if any(len(values) != n for values in per_session):
+            raise ValueError(f"sequences: {n} sessions, another number of covariates or labels")
         if len(self.ids) and self.ids.min() < 1:
             raise ValueError("sequences: an event number below 1; 0 is padding and never an event")
 
@@ -99,14 +110,25 @@ class Sequences:
         offsets = offsets_of(lengths)
         events = ragged_index(self.offsets[:-1][rows], lengths)
         gaps = None if self.gaps is None else self.gaps[events]
-        return Sequences(self.ids[events], offsets, self.starts[rows], self.ends[rows], gaps)
+        return self._part(rows, ids=self.ids[events], offsets=offsets, gaps=gaps)
 
     def slice(self, first: int, last: int) -> Sequences:
         """Sessions first up to (not including) last, without copying the events."""
         low, high = self.offsets[first], self.offsets[last]
         gaps = None if self.gaps is None else self.gaps[low:high]
         offsets = self.offsets[first : last + 1] - low
-        return Sequences(self.ids[low:high], offsets, self.starts[first:last], self.ends[first:last], gaps)
+        return self._part(slice(first, last), ids=self.ids[low:high], offsets=offsets, gaps=gaps)
+
+    def _part(self, rows: Any, **events: Any) -> Sequences:
+        """The sessions at `rows` (numbers or a slice), with these events."""
+        return Sequences(
+            **events,
+            starts=self.starts[rows],
+            ends=self.ends[rows],
+            covariates={name: values[rows] for name, values in self.covariates.items()},
+            labels=None if self.labels is None else self.labels[rows],
+            mixed=self.mixed,
+        )
 
     def slabs(self, max_events: int) -> list[Sequences]:
         """Cut into runs of whole sessions of about `max_events` events, so that memory stays bounded."""
@@ -164,61 +186,19 @@ class EventScores:
         return EventScores(offsets=offsets_of(lengths), **parts)
 
 
-@dataclass
-class History:
-    """What happened while a detector was fitted; empty lists where nothing is learnt in rounds.
-
-    Attributes:
-        loss, accuracy: per epoch, on the training sessions, weighted as in training.
-        val_loss, val_accuracy: the same on the validation sessions; NaN without any.
-        best_epoch: 0-based epoch whose weights were kept; -1 without epochs.
-        n_sessions, n_events: size of the training sample.
-        seconds: wall time of the fit.
-    """
-
-    loss: list[float] = field(default_factory=list)
-    accuracy: list[float] = field(default_factory=list)
-    val_loss: list[float] = field(default_factory=list)
-    val_accuracy: list[float] = field(default_factory=list)
-    best_epoch: int = -1
-    n_sessions: int = 0
-    n_events: int = 0
-    seconds: float = 0.0
-
-    def add(self, *, loss: float, accuracy: float, val_loss: float, val_accuracy: float) -> None:
-        """Note an epoch."""
-        self.loss.append(loss)
-        self.accuracy.append(accuracy)
-        self.val_loss.append(val_loss)
-        self.val_accuracy.append(val_accuracy)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON; NaN becomes null."""
-        return {
-            name: [None if math.isnan(figure) else figure for figure in value]
-            if isinstance(value, list)
-            else value
-            for name, value in asdict(self).items()
-        }
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> History:
-        """Read what `to_dict` gave."""
-        read: dict[str, Any] = {
-            name: [math.nan if figure is None else figure for figure in value]
-            if isinstance(value, list)
-            else value
-            for name, value in values.items()
-        }
-        return cls(**read)
-
-
 class Detector(ABC):
     """Learns what normal sequences look like and says how strange others are."""
 
     name: ClassVar[str]
+    supervised: ClassVar[bool] = False
+    """Whether it learns from labels; then the training sessions come with them."""
     vocabulary_hash: str = ""
     device: str = "cpu"  # or gpu, for those that can use one; says how fast, never what
+
+    @property
+    def takes(self) -> tuple[str, ...]:
+        """Names of the covariates that it scores with."""
+        return ()
 
     @abstractmethod
     def fit(

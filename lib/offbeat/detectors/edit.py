@@ -117,7 +117,8 @@ class EditDistance(Detector):
 
     def restore(self, values: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
         """The normal sessions."""
-        self._prepare(Sequences(**arrays), Settings(**values["settings"]), values["size"])
+        normal = Sequences(arrays["ids"], arrays["offsets"], arrays["starts"], arrays["ends"])
+        self._prepare(normal, Settings(**values["settings"]), values["size"])
 
 
 def edit_distances(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -10,12 +12,15 @@ from offbeat.detectors.base import Sequences
 from offbeat.detectors.vocabulary import Vocabulary
 
 
-def encode_sessions(rows: pa.Table | pa.RecordBatch, vocabulary: Vocabulary) -> Sequences:
+def encode_sessions(
+    rows: pa.Table | pa.RecordBatch, vocabulary: Vocabulary, covariates: Sequence[str] = ()
+) -> Sequences:
     """Arrays for a detector.
 
     Args:
         rows: columns `events` (list of string), `times` (list of timestamp), `state`, `continues` of table sessions.
         vocabulary: frozen with the model; an event that it lacks becomes `<unknown>`.
+        covariates: names of those wanted; they are read from the column `covariates`, where the rows have it.
 
     Returns:
         The sequences in the rows' order; gaps are NaN where the log has no times.
@@ -28,7 +33,20 @@ def encode_sessions(rows: pa.Table | pa.RecordBatch, vocabulary: Vocabulary) -> 
         starts=~np.asarray(_combined(rows.column("continues")).to_numpy(zero_copy_only=False), dtype=bool),
         ends=pc.equal(_combined(rows.column("state")), "closed").to_numpy(zero_copy_only=False).astype(bool),
         gaps=_gaps(_combined(rows.column("times")), offsets),
+        covariates=read_covariates(rows, covariates),
     )
+
+
+def read_covariates(rows: pa.Table | pa.RecordBatch, names: Sequence[str]) -> dict[str, np.ndarray]:
+    """Values by name: str or None, [n]; nothing where the rows have no column `covariates`."""
+    if not names or "covariates" not in rows.schema.names:
+        return {}
+    maps = _combined(rows.column("covariates"))
+    found = (pc.map_lookup(maps, pa.scalar(name), "first") for name in names)
+    return {
+        name: value.to_numpy(zero_copy_only=False).astype(object)
+        for name, value in zip(names, found, strict=True)
+    }
 
 
 def _combined(column: pa.Array | pa.ChunkedArray) -> pa.Array:

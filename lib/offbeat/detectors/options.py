@@ -12,6 +12,19 @@ from offbeat.errors import UsageError
 S = TypeVar("S")
 
 
+def as_names(value: object) -> tuple[str, ...]:
+    """Names given as one text or a list of them.
+
+    Raises: ValueError: they are something else, or one is given twice.
+    """
+    names = (value,) if isinstance(value, str) else value
+    if not isinstance(names, list | tuple) or not all(isinstance(name, str) and name for name in names):
+        raise ValueError(f"covariates: expected a list of names, got {value!r}")
+    if len(set(names)) < len(names):
+        raise ValueError(f"covariates: {value!r} names one twice")
+    return tuple(names)
+
+
 def nearest_name(name: str, known: Iterable[str]) -> str:
     """What to say after an unknown name: the known one most like it, or all of them."""
     names = sorted(known)

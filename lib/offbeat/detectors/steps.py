@@ -19,12 +19,16 @@ class Steps:
         offsets: int64, [n + 1]: session i holds tokens[offsets[i]:offsets[i + 1]].
         begins: int64, [n]: where its events begin among the tokens: 1 after a `<start>`, else 0.
         buckets: int32, flat: class of the gap before each token, 0 where there is none; None without times.
+        vectors: float32, [groups, width]: the covariates of sessions, each distinct row once; None without any.
+        groups: int64, [n]: each session's row of `vectors`; None without any.
     """
 
     tokens: np.ndarray
     offsets: np.ndarray
     begins: np.ndarray
     buckets: np.ndarray | None = None
+    vectors: np.ndarray | None = None
+    groups: np.ndarray | None = None
 
     @property
     def lengths(self) -> np.ndarray:
@@ -33,21 +37,31 @@ class Steps:
 
     @property
     def keys(self) -> np.ndarray:
-        """Tokens with their gap's class in one integer: equal where both are."""
-        if self.buckets is None:
-            return self.tokens
-        return np.asarray(
-            self.tokens.astype(np.int64) * (int(self.buckets.max(initial=0)) + 1) + self.buckets
-        )
+        """Tokens with their gap's class in one integer: equal where both are; a first one with its covariates too."""
+        keys = self.tokens
+        if self.buckets is not None:
+            keys = self.tokens.astype(np.int64) * (int(self.buckets.max(initial=0)) + 1) + self.buckets
+        if self.groups is None:
+            return np.asarray(keys)
+        keys = keys.astype(np.int64)
+        filled = np.flatnonzero(self.lengths)
+        keys[self.offsets[filled]] += self.groups[filled] * (int(keys.max(initial=0)) + 1)
+        return np.asarray(keys)
 
 
-def to_steps(sequences: Sequences, buckets: np.ndarray | None = None) -> Steps:
+def to_steps(
+    sequences: Sequences,
+    buckets: np.ndarray | None = None,
+    covariates: tuple[np.ndarray, np.ndarray] | None = None,
+) -> Steps:
     """Put `<start>` and `<end>` where the sessions have them.
 
     Args:
         sequences: the sessions.
         buckets: int32, [n_events]: class of the gap before each event; None without times.
+        covariates: distinct rows and each session's row, see `Covariates.group`; None without any.
     """
+    vectors, groups = covariates or (None, None)
     begins = sequences.starts.astype(np.int64)
     lengths = sequences.lengths + begins + sequences.ends
     offsets = offsets_of(lengths)
@@ -57,10 +71,10 @@ def to_steps(sequences: Sequences, buckets: np.ndarray | None = None) -> Steps:
     places = ragged_index(offsets[:-1] + begins, sequences.lengths)
     tokens[places] = sequences.ids
     if buckets is None:
-        return Steps(tokens, offsets, begins)
+        return Steps(tokens, offsets, begins, None, vectors, groups)
     spread = np.zeros(len(tokens), np.int32)
     spread[places] = buckets
-    return Steps(tokens, offsets, begins, spread)
+    return Steps(tokens, offsets, begins, spread, vectors, groups)
 
 
 def sort_runs(values: np.ndarray, offsets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

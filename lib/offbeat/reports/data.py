@@ -216,6 +216,7 @@ class RunPageData:
 
     Attributes:
         detector: name of the model's detector, to tell it from the ones beside it.
+        chosen: why this model and not another, with the figures of both; None where nothing is known.
         caveats: sentences on the method and its limits, shown under a fold.
         pages: all other pages that there are on this run.
     """
@@ -227,6 +228,7 @@ class RunPageData:
     evaluations: tuple[Evaluation, ...] = ()
     minutes: MinutesSummary | None = None
     epochs: tuple[Epoch, ...] = ()
+    chosen: str | None = None
     pr_curve: tuple[PrPoint, ...] = ()
     steps: tuple[Step, ...] = ()
     caveats: tuple[str, ...] = ()

@@ -143,6 +143,7 @@ class _Maker:
             else (),
             minutes=gather.gather_minutes(minutes) if minutes is not None else None,
             epochs=gather.epochs_of(_json(self.model / "history.json")),
+            chosen=Registry(self.lake, self.conf.name, folder=self.conf.output.get("models")).why(),
             # A page can't know how long its own step will take.
             steps=tuple(step for step in steps if step.step != "report"),
             pages=find_pages(self.folder),

@@ -42,7 +42,7 @@ def render_run_page(data: RunPageData) -> str:
         cards_section(data.anomalies, title=_cards_title(len(data.anomalies)), total=flagged),
         scores_section(data.scores),
         evaluation_section(data.evaluations, data.detector, pr_curve=data.pr_curve),
-        training_section(data.epochs),
+        training_section(data.epochs, data.chosen),
         _steps_section(data.steps),
         tables_section(data.head),
         _method_section(data),

@@ -94,12 +94,13 @@ def tables_section(head: Head) -> Section:
     )
 
 
-def training_section(epochs: Sequence[Epoch]) -> Section:
-    """Loss and accuracy by epoch."""
+def training_section(epochs: Sequence[Epoch], chosen: str | None = None) -> Section:
+    """Why this model was chosen, and loss and accuracy by epoch."""
     title, name = "Training", "training"
+    why = [parts.paragraph(f"Why this model: {chosen}.")] if chosen else []
     if not epochs:
         text = "No training curves: the model was trained in an earlier run, or its detector has no epochs."
-        return Section(name, title, [parts.missing(text)])
+        return Section(name, title, [*why, parts.missing(text)])
     rows = [asdict(epoch) for epoch in epochs]
     made = []
     for what, axis, shown in (
@@ -110,4 +111,4 @@ def training_section(epochs: Sequence[Epoch]) -> Section:
             chart = charts_model.training_curves(rows, what=what, title=axis)
             note = "How often the likeliest event came." if what == "accuracy" else "Lower is better."
             made.append(parts.figure(chart, title=shown, name=f"training-{what}", note=note))
-    return Section(name, title, [parts.grid(*made)])
+    return Section(name, title, [*why, parts.grid(*made)])

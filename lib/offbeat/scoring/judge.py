@@ -73,13 +73,15 @@ def _judging(
 
 
 def _judge_batch(batch: pa.RecordBatch, model: Artifact, rules: Rules) -> pa.RecordBatch:
-    sequences = encode_sessions(batch, model.vocabulary)
+    wanted = dict.fromkeys((*model.detector.takes, *model.calibration.segments.names))
+    sequences = encode_sessions(batch, model.vocabulary, tuple(wanted))
     scores = model.detector.score(sequences)
+    thresholds = model.calibration.thresholds(sequences.covariates, len(scores))
     unknown = unknown_share(sequences)
     is_open = pc.equal(batch.column("state"), "open").to_numpy(zero_copy_only=False)
     verdicts = judge(
         scores,
-        threshold=model.calibration.threshold,
+        threshold=thresholds,
         lengths=sequences.lengths,
         unknown_share=unknown,
         is_open=is_open,
@@ -92,7 +94,7 @@ def _judge_batch(batch: pa.RecordBatch, model: Artifact, rules: Rules) -> pa.Rec
         "score": pa.array(scores, pa.float32()),
         "percentile": pa.array(model.calibration.percentile(scores), pa.float32()),
         "verdict": pa.array(verdicts.tolist(), pa.string()),
-        "threshold": pa.array(np.full(len(scores), model.calibration.threshold), pa.float32()),
+        "threshold": pa.array(thresholds, pa.float32()),
         "unknown_share": pa.array(unknown, pa.float32()),
         **_explained(batch, sequences, flagged, model, rules),
         **_carried(batch, flagged | is_open),

@@ -218,6 +218,7 @@ def _changed(sessions: Sequences, part: list[tuple[int, Edit]], windows: list[tu
         starts=np.array([sessions.starts[at] and windows[at][0] == 0 for at, _ in part], dtype=bool),
         ends=np.array([sessions.ends[at] and windows[at][1] == whole[at] for at, _ in part], dtype=bool),
         gaps=None,
+        covariates={name: values[[at for at, _ in part]] for name, values in sessions.covariates.items()},
     )
 
 

@@ -14,14 +14,14 @@ FLAGGED = (ANOMALOUS, UNKNOWN_EVENT)
 def judge(
     scores: np.ndarray,
     *,
-    threshold: float,
+    threshold: float | np.ndarray,
     lengths: np.ndarray,
     unknown_share: np.ndarray,
     is_open: np.ndarray,
     min_events: int,
     unknown_limit: float,
 ) -> np.ndarray:
-    """The verdict on each session.
+    """The verdict on each session; `threshold` is one for all, or one each.
 
     A session that may still grow is `open`, one of fewer than `min_events` events `short`, one of which more than
     `unknown_limit` is unknown to the model `unknown_event`; of the others, those that score above the threshold are

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from offbeat.detectors.base import Detector, Sequences
+from offbeat.detectors.tails import BULK, EMPIRICAL, TAIL, find_threshold, upper_quantile
 from offbeat.errors import InputRefused
+from offbeat.training.segments import Segments, fit_segments
+
+__all__ = ["BULK", "EMPIRICAL", "TAIL", "Calibration", "calibrate", "calibrate_scores", "find_threshold"]
 
 QUANTILES = 1001
-EMPIRICAL, TAIL, BULK = "empirical", "tail", "bulk"
-_ENOUGH_ABOVE = 20  # sessions above the threshold from which on counting them is exact enough
-_BULK = (0.5, 0.8)  # quantiles between which the scores of a mixed log are those of its normal sessions
-_ROUNDS = 5
-_TAIL = 0.1  # share of the sessions that the tail is fitted to
-_LEAST_IN_TAIL = 10
 _RESAMPLES = 500
 _DRAWS = 20_000_000  # sessions drawn in all resamples together
 _MOST_RANKED = 20_000  # sessions that top-k is chosen on
@@ -38,6 +35,7 @@ class Calibration:
             detector gives no ranks.
         n: held-out sessions.
         quantiles: float32, [1001]: score at each permille of them.
+        segments: thresholds of parts of the sessions, by the values of covariates; see `training.segments`.
     """
 
     budget: float
@@ -48,6 +46,11 @@ class Calibration:
     top_k: int | None
     n: int
     quantiles: np.ndarray
+    segments: Segments = field(default_factory=Segments)
+
+    def thresholds(self, covariates: Mapping[str, np.ndarray], n: int) -> np.ndarray:
+        """The threshold of each session, float32, [n]: its segment's, or the common one."""
+        return self.segments.of_each(covariates, n, common=self.threshold)
 
     def percentile(self, scores: np.ndarray) -> np.ndarray:
         """Share of held-out normal sessions that score lower, 0 to 100, float32, [n]; never falls as scores rise."""
@@ -57,16 +60,27 @@ class Calibration:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
-        return {**vars(self), "quantiles": [float(value) for value in self.quantiles]}
+        plain = {"quantiles": [float(value) for value in self.quantiles], "segments": self.segments.to_dict()}
+        return {**vars(self), **plain}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Calibration:
         """Read what `to_dict` gave."""
-        return cls(**{**values, "quantiles": np.array(values["quantiles"], np.float32)})
+        read = {
+            "quantiles": np.array(values["quantiles"], np.float32),
+            "segments": Segments.from_dict(values.get("segments", {})),
+        }
+        return cls(**{**values, **read})
 
 
 def calibrate(
-    detector: Detector, validation: Sequences, *, budget: float, seed: int = 0, mixed: bool = False
+    detector: Detector,
+    validation: Sequences,
+    *,
+    budget: float,
+    seed: int = 0,
+    mixed: bool = False,
+    segments: Sequence[str] = (),
 ) -> Calibration:
     """Set the threshold of a fitted detector.
 
@@ -76,12 +90,20 @@ def calibrate(
         budget: share of normal sessions that may be flagged, between 0 and 1.
         seed: of the bootstrap.
         mixed: whether faulty sessions may be among them, as in any log that nobody has declared normal.
+        segments: covariates by which thresholds differ.
 
     Raises:
         InputRefused: there are no held-out sessions.
     """
-    ranks = _worst_ranks(detector, validation)
-    return calibrate_scores(detector.score(validation), budget=budget, seed=seed, ranks=ranks, mixed=mixed)
+    ranks, scores = _worst_ranks(detector, validation), detector.score(validation)
+    found = calibrate_scores(scores, budget=budget, seed=seed, ranks=ranks, mixed=mixed)
+    if not segments:
+        return found
+    spread = float(np.var(_drawn(scores, budget, seed, mixed=mixed)))
+    parts = fit_segments(
+        scores, validation.covariates, segments, budget, mixed=mixed, common=found.threshold, spread=spread
+    )
+    return replace(found, segments=parts)
 
 
 def calibrate_scores(
@@ -116,75 +138,23 @@ def calibrate_scores(
         low=min(low, threshold),
         high=max(high, threshold),
         method=method,
-        top_k=None if ranks is None else int(_upper(np.sort(ranks), budget)),
+        top_k=None if ranks is None else int(upper_quantile(np.sort(ranks), budget)),
         n=len(scores),
         quantiles=np.quantile(scores, np.linspace(0, 1, QUANTILES), method="inverted_cdf").astype(np.float32),
     )
 
 
-def find_threshold(scores: np.ndarray, budget: float, *, mixed: bool = False) -> tuple[float, str]:
-    """The threshold above which a share `budget` of normal sessions is expected, and how it was found.
-
-    Where the budget allows 20 held-out sessions or more, it is the smallest score that at most that share of them
-    exceeds (`empirical`). With fewer, that score is one of the few largest, and what the largest of a thousand normal
-    sessions scores is mostly luck. Then the upper tenth of the scores sets it (`tail`): scores that are surprises,
-    -ln(probability), fall off about exponentially, so beyond a score u, exceeded by a share p, the threshold is
-    u + m ln(p / budget), with m the mean excess over u, but never above the largest score: of what lies beyond, nothing
-    is known. A tail of fewer than ten sessions falls back on counting.
-
-    In a mixed log the highest scores are those of its faults, and counting down from them would leave nearly all of
-    them unflagged. There the same law is fitted where normal sessions are, between the median and the 80th percentile
-    (`bulk`), and what it gives is taken where it is lower. Up to a fifth of the sessions may be faulty. Where normal
-    scores fall off more slowly than exponentially, more than the budget is flagged: declare such a log normal.
-
-    References: Pickands 1975, Davison & Smith 1990 (peaks over threshold), with shape 0.
-    """
-    ordered = np.sort(np.asarray(scores, np.float64))
-    if mixed:
-        bulk = _bulk_threshold(ordered, budget)
-        counted, method = find_threshold(scores, budget)
-        return (bulk, BULK) if bulk < counted else (counted, method)
-    n = len(ordered)
-    counted = float(_upper(ordered, budget))
-    if n * budget >= _ENOUGH_ABOVE or budget >= _TAIL:
-        return counted, EMPIRICAL
-    start = _upper(ordered, _TAIL)
-    tail = ordered[ordered > start]
-    if len(tail) < _LEAST_IN_TAIL:
-        return counted, EMPIRICAL
-    reach = math.log(max(len(tail) / (n * budget), 1.0))
-    return float(min(start + (tail - start).mean() * reach, ordered[-1])), TAIL
-
-
-def _bulk_threshold(ordered: np.ndarray, budget: float) -> float:
-    """Where a share `budget` is left if all scores fell off as those in the bulk do; never below the bulk itself.
-
-    What lies above is then left out and the bulk is looked at again, a few times over: faults shift its quantiles.
-    """
-    threshold = math.inf
-    for _ in range(_ROUNDS):
-        kept = ordered[: np.searchsorted(ordered, threshold, side="right")]
-        low, high = (float(np.quantile(kept, at)) for at in _BULK)
-        fall = (high - low) / math.log((1 - _BULK[0]) / (1 - _BULK[1]))
-        threshold = max(high, low + fall * math.log((1 - _BULK[0]) / budget))
-    return threshold
-
-
-def _upper(ordered: np.ndarray, share: float) -> Any:
-    """The smallest of the sorted values that at most a share of them exceeds."""
-    allowed = min(math.floor(share * len(ordered) + 1e-9), len(ordered) - 1)
-    return ordered[len(ordered) - 1 - allowed]
-
-
 def _interval(scores: np.ndarray, budget: float, seed: int, *, mixed: bool) -> tuple[float, float]:
     """Bootstrap interval of the threshold: percentiles over draws of as many sessions, with replacement."""
+    low, high = np.quantile(_drawn(scores, budget, seed, mixed=mixed), _INTERVAL)
+    return float(low), float(high)
+
+
+def _drawn(scores: np.ndarray, budget: float, seed: int, *, mixed: bool) -> list[float]:
+    """Thresholds that as many sessions, drawn with replacement, give."""
     rng = np.random.default_rng(seed)
     resamples = max(100, min(_RESAMPLES, _DRAWS // len(scores)))
-    drawn = [
-        find_threshold(rng.choice(scores, len(scores)), budget, mixed=mixed)[0] for _ in range(resamples)
-    ]
-    low, high = np.quantile(drawn, _INTERVAL)
-    return float(low), float(high)
+    return [find_threshold(rng.choice(scores, len(scores)), budget, mixed=mixed)[0] for _ in range(resamples)]
 
 
 def _worst_ranks(detector: Detector, sequences: Sequences) -> np.ndarray | None:

@@ -62,6 +62,17 @@ class Registry:
         history = [*before.get("history", []), {"champion": version, "reason": reason}]
         self._write({"champion": version, "history": history})
 
+    def note(self, comparison: str) -> None:
+        """Keep how the champion last compared with another model, whichever of them won."""
+        self._write({**self._pointer(), "compared": comparison})
+
+    def why(self) -> str | None:
+        """Why the champion is champion: its last comparison, else the reason it was promoted for."""
+        pointer = self._pointer()
+        history = pointer.get("history", [])
+        reason: str | None = pointer.get("compared") or (history[-1]["reason"] if history else None)
+        return reason
+
     def rollback(self) -> str:
         """Make the champion before this one champion again; gives its version.
 

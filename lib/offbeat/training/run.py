@@ -1,4 +1,4 @@
-"""The step `train`: a sample on the driver, a candidate, and whether it becomes champion."""
+"""The step `train`: a sample on the driver, a candidate or several, and which of them becomes champion."""
 
 from __future__ import annotations
 
@@ -7,136 +7,104 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
-from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
+import numpy as np
 
 from offbeat.config import Config
 from offbeat.detectors import create
 from offbeat.detectors.base import Detector, Sequences
-from offbeat.detectors.encoding import encode_sessions
-from offbeat.detectors.vocabulary import Vocabulary
-from offbeat.errors import InputRefused
-from offbeat.scoring.feedback import without_known_faults
-from offbeat.tables.contract import SESSIONS
+from offbeat.detectors.history import History
 from offbeat.tables.lake import Lake
 from offbeat.training.artifact import load_artifact, save_artifact
-from offbeat.training.calibration import calibrate
-from offbeat.training.champion import separation
+from offbeat.training.calibration import Calibration, calibrate
+from offbeat.training.champion import Contender, compare
+from offbeat.training.data import TrainingData, event_counts, is_mixed, load_training_data, training_sessions
 from offbeat.training.forecast import fit_forecast
 from offbeat.training.registry import Registry
-from offbeat.training.sample import collect_sequences, sample_sessions
-from offbeat.training.split import TRAIN, VALIDATION, SplitRule, describe, make_split
+from offbeat.training.split import describe
+
+__all__ = ["TrainingData", "event_counts", "is_mixed", "load_training_data", "run", "training_sessions"]
 
 log = logging.getLogger(__name__)
 
-_LEAST_SESSIONS = 10  # fewer in either part say nothing of what is normal
-
 
 @dataclass(frozen=True)
-class TrainingData:
-    """The sample on the driver, encoded.
+class _Trained:
+    """A fitted candidate, in its folder."""
 
-    Attributes:
-        vocabulary: of the training part alone.
-        rule: how the sessions were parted.
-    """
-
-    train: Sequences
-    validation: Sequences
-    vocabulary: Vocabulary
-    rule: SplitRule
-
-
-def training_sessions(lake: Lake) -> DataFrame:
-    """Sessions that a model may learn from: those that are whole, and that no person called a fault."""
-    sessions = lake.read(SESSIONS).where((F.col("state") == "closed") & ~F.col("continues"))
-    return without_known_faults(lake, sessions)
-
-
-def load_training_data(lake: Lake, conf: Config, *, rule: SplitRule | None = None) -> TrainingData:
-    """The same sample at every call, for the same sessions and config.
-
-    Args:
-        rule: how sessions are parted; made anew where not given.
-
-    Raises:
-        InputRefused: there are too few sessions to learn from.
-    """
-    sessions = training_sessions(lake)
-    rule = rule or make_split(sessions, conf.model)
-    parted = sessions.withColumn("part", rule.part()).where(F.col("part").isin(TRAIN, VALIDATION))
-    rows = collect_sequences(sample_sessions(parted, conf.model.sample, seed=conf.model.seed), "part")
-    train, validation = (rows.filter(pc.equal(rows["part"], part)) for part in (TRAIN, VALIDATION))
-    if min(train.num_rows, validation.num_rows) < _LEAST_SESSIONS:
-        raise InputRefused(
-            f"sessions: {train.num_rows} to train on and {validation.num_rows} to set the threshold with, expected at "
-            f"least {_LEAST_SESSIONS} of each; take a longer log or change model.split"
-        )
-    vocabulary = Vocabulary.fit(event_counts(train))
-    return TrainingData(
-        encode_sessions(train, vocabulary), encode_sessions(validation, vocabulary), vocabulary, rule
-    )
-
-
-def is_mixed(conf: Config) -> bool:
-    """Whether sessions that set the threshold may be faulty: their source is not declared to be of normal ones.
-
-    A source for training is; else `label: 0` of the source says so.
-    """
-    learnt = [source for source in conf.source if source.role == "train"] or [
-        source for source in conf.source if source.role == "both"
-    ]
-    return not all(source.role == "train" or source.label == 0 for source in learnt)
-
-
-def event_counts(rows: pa.Table) -> dict[str, int]:
-    """How often each event occurs."""
-    counted = pc.value_counts(rows["events"].combine_chunks().flatten())
-    return {entry["values"]: entry["counts"] for entry in counted.to_pylist()}
+    version: str
+    detector: Detector
+    history: History
+    calibration: Calibration
+    figures: dict[str, Any]
 
 
 def run(lake: Lake, conf: Config, *, run_id: str) -> dict[str, Any]:
-    """Train a candidate and let it be champion where it is not worse.
+    """Train a candidate, and its rivals, and let the best be champion where it is not worse than the champion.
 
     Args:
         lake: with the table sessions; the model goes under its models folder.
         run_id: kept with the model.
 
     Returns:
-        Counts, `model_version`, `champion`, loss and accuracy.
+        Counts, `model_version`, `champion`, loss and accuracy of both.
 
     Raises:
         InputRefused: there are too few sessions to learn from.
         UsageError: the detector or one of its settings is unknown.
     """
-    detector = create(conf.model.detector)
-    detector.device = conf.model.device
+    names = tuple(dict.fromkeys((conf.model.detector, *conf.model.rivals)))
+    for name in names:
+        create(name)  # an unknown one is refused before anything is read
     data = load_training_data(lake, conf)
-    log.info("training %s on %s sessions, %s", detector.name, f"{len(data.train):,}", describe(data.rule))
+    registry = Registry(lake, conf.name, folder=conf.output.get("models"))
+    summary: dict[str, Any] = {
+        "train_sessions": len(data.train),
+        "validation_sessions": len(data.validation),
+        "vocabulary": len(data.vocabulary),
+    }
+    for name in names:
+        settings = settings_of(name, conf)
+        trained = _train(registry, conf, data, name, settings, run_id)
+        summary |= {"model_version": trained.version, "threshold": float(trained.calibration.threshold)}
+        if trained.calibration.top_k is not None:
+            summary["top_k"] = trained.calibration.top_k
+        summary |= trained.figures | _promote(registry, trained, data, seed=conf.model.seed)
+    return summary
+
+
+def settings_of(name: str, conf: Config) -> dict[str, Any]:
+    """The config's settings are the detector's; a rival takes its own by default."""
+    return conf.model.settings if name == conf.model.detector else {}
+
+
+def _train(
+    registry: Registry, conf: Config, data: TrainingData, name: str, settings: dict[str, Any], run_id: str
+) -> _Trained:
+    """Fit, set the threshold, save."""
+    detector = create(name)
+    detector.device = conf.model.device
+    log.info("training %s on %s sessions, %s", name, f"{len(data.train):,}", describe(data.rule))
     began = time.monotonic()
     history = detector.fit(
         data.train,
         data.validation,
         vocabulary=data.vocabulary,
         seed=conf.model.seed,
-        settings=conf.model.settings,
+        settings=settings,
         progress=_Progress(),
     )
-    log.info(
-        "trained in %.1f s; setting the threshold on %s sessions",
-        time.monotonic() - began,
-        len(data.validation),
-    )
+    seconds = time.monotonic() - began
+    log.info("trained in %.1f s; setting the threshold on %s sessions", seconds, len(data.validation))
+    normals, mixed = _normals(detector, data.validation, mixed=is_mixed(conf))
     calibration = calibrate(
         detector,
-        data.validation,
+        normals,
         budget=conf.score.alert_budget,
         seed=conf.model.seed,
-        mixed=is_mixed(conf),
+        mixed=mixed,
+        segments=conf.score.segments,
     )
-    registry = Registry(lake, conf.name, folder=conf.output.get("models"))
+    figures = _figures(detector, history, data.validation)
     version = save_artifact(
         registry.folder,
         detector=detector,
@@ -147,13 +115,14 @@ def run(lake: Lake, conf: Config, *, run_id: str) -> dict[str, Any]:
         validation=data.validation,
         forecast=fit_forecast(
             detector,
-            data.validation,
+            normals,
             calibration.threshold,
             budget=conf.score.alert_budget,
-            mixed=is_mixed(conf),
+            mixed=mixed,
             size=len(data.vocabulary),
             seed=conf.model.seed,
         ),
+        metrics=figures,
         record={
             "split": data.rule.to_json(),
             "run_id": run_id,
@@ -161,37 +130,52 @@ def run(lake: Lake, conf: Config, *, run_id: str) -> dict[str, Any]:
             "seed": conf.model.seed,
         },
     )
-    compared = _compare(registry, version, detector, data, seed=conf.model.seed)
-    return {
-        "train_sessions": len(data.train),
-        "validation_sessions": len(data.validation),
-        "vocabulary": len(data.vocabulary),
-        "model_version": version,
-        "threshold": float(calibration.threshold),
-        **compared,
-    }
+    return _Trained(version, detector, history, calibration, figures)
 
 
-def _compare(
-    registry: Registry, version: str, detector: Detector, data: TrainingData, *, seed: int
-) -> dict[str, Any]:
+def _normals(detector: Detector, validation: Sequences, *, mixed: bool) -> tuple[Sequences, bool]:
+    """Sessions that set the threshold, and whether faulty ones may be among them.
+
+    Who learns from labels may know by them which held-out sessions are normal; all others don't look at labels.
+    """
+    if not detector.supervised or validation.labels is None or not (validation.labels == 0).any():
+        return validation, mixed
+    return validation.take(validation.labels == 0), False
+
+
+def _figures(detector: Detector, history: History, validation: Sequences) -> dict[str, Any]:
+    """Loss and accuracy on the held-out sessions; for a classifier beside what the commoner label alone would reach."""
+    if history.best_epoch < 0:
+        return {}
+    kept = {"val_loss": history.val_loss, "val_accuracy": history.val_accuracy}
+    figures = {name: values[history.best_epoch] for name, values in kept.items()}
+    if detector.supervised and validation.labels is not None:
+        known = validation.labels[np.isfinite(validation.labels)]
+        share = float(known.mean()) if len(known) else float("nan")
+        figures["majority_accuracy"] = max(share, 1 - share)
+    return {name: float(value) for name, value in figures.items() if np.isfinite(value)}
+
+
+def _promote(registry: Registry, trained: _Trained, data: TrainingData, *, seed: int) -> dict[str, Any]:
     """Make the candidate champion where there is none, or where it tells injected faults at least as well.
 
     Both judge the candidate's validation sessions, which the candidate has not seen, and the same ones with faults.
     """
     champion = registry.champion()
+    version = trained.version
     if champion in (None, version):
-        registry.promote(version, reason="first model")
+        told = ", ".join(f"{name} {value:.4f}" for name, value in trained.figures.items())
+        registry.promote(version, reason=f"first model{': ' if told else ''}{told}")
         return {"champion": version}
     old = load_artifact(registry.path(champion))
-    known = data.vocabulary
-    ours = separation(detector, known, data.validation, known=known, seed=seed)
-    theirs = separation(old.detector, old.vocabulary, data.validation, known=known, seed=seed)
-    told = f"PR-AUC on injected faults {ours:.4f}, champion {champion} {theirs:.4f}"
-    log.info("candidate %s: %s", version, told)
-    if ours >= theirs:
-        registry.promote(version, reason=told)
-    return {"champion": registry.champion(), "candidate_pr_auc": ours, "champion_pr_auc": theirs}
+    ours = Contender(version, trained.detector, data.vocabulary)
+    theirs = Contender(champion, old.detector, old.vocabulary)
+    found = compare(ours, theirs, data.validation, known=data.vocabulary, seed=seed)
+    log.info("%s", found.reason)
+    if found.is_better:
+        registry.promote(version, reason=found.reason)
+    registry.note(found.reason)
+    return {"champion": registry.champion(), "because": found.reason, **found.figures}
 
 
 class _Progress:
