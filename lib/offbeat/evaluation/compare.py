@@ -113,7 +113,13 @@ def fit_detector(
     """
     detector = create(name)
     detector.fit(train, validation, vocabulary=vocabulary, seed=rules.seed)
-    found = calibrate(detector, validation, budget=rules.budget, seed=rules.seed, mixed=rules.mixed)
+    mixed = rules.mixed
+    if detector.supervised and validation.labels is not None and (validation.labels == 0).any():
+        validation, mixed = (
+            validation.take(validation.labels == 0),
+            False,
+        )  # who learns from labels knows them
+    found = calibrate(detector, validation, budget=rules.budget, seed=rules.seed, mixed=mixed)
     return detector, float(found.threshold)
 
 

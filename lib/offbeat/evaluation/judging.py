@@ -65,7 +65,7 @@ class Evaluation:
     @cached_property
     def sequences(self) -> Sequences:
         """The test sessions in numbers of the training part."""
-        return encode_sessions(self.test.rows, self.data.vocabulary)
+        return encode_sessions(self.test.rows, self.data.vocabulary, tuple(self.data.train.covariates))
 
     @cached_property
     def faulty(self) -> SyntheticTest:

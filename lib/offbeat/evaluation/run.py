@@ -66,7 +66,7 @@ def run(lake: Lake, conf: Config, *, run_id: str, labels: DataFrame | None = Non
     guards.assert_features_clean(scored, conf)
     data = load_training_data(lake, conf, rule=rule)
     guards.assert_vocabulary_clean(sessions, model.vocabulary, data.vocabulary.events)
-    test = _test_set(scored, conf)
+    test = _test_set(scored, conf, with_covariates=bool(data.train.covariates))
     if not len(test.labels):
         log.warning("no closed session in the test part: take a longer log, or change model.split")
         return {"judged_sessions": 0, "figures": 0, "model_version": version, "earns_its_cost": _NOTHING}
@@ -110,14 +110,16 @@ def _scored(lake: Lake, sessions: DataFrame, version: str, labels: DataFrame | N
     return scored.drop("label").join(known, "session_id", "left")
 
 
-def _test_set(scored: DataFrame, conf: Config) -> TestSet:
+def _test_set(scored: DataFrame, conf: Config, *, with_covariates: bool) -> TestSet:
     chosen = sample_sessions(scored, Sample(max_sessions=_MOST_SESSIONS, by=()), seed=conf.model.seed)
-    rows = collect_sequences(chosen, "score", "verdict", "label")
+    rows = collect_sequences(
+        chosen, "score", "verdict", "label", *(["covariates"] if with_covariates else [])
+    )
     return TestSet(rows, rows["label"].cast(pa.float64()).to_numpy())
 
 
 def _seconds_to_score(model: Artifact, test: TestSet) -> float:
     """Seconds that the model takes for the test set on the driver, as the simple detectors are timed."""
     began = time.monotonic()
-    model.detector.score(encode_sessions(test.rows, model.vocabulary))
+    model.detector.score(encode_sessions(test.rows, model.vocabulary, model.detector.takes))
     return time.monotonic() - began
