@@ -7,6 +7,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from offbeat.packs.tvm import faults
 from offbeat.packs.tvm.faults import Session, plan
 from offbeat.packs.tvm.machine import MACHINE, codes_of, first_break, is_meaningful, looks_legal
 from offbeat.packs.tvm.mending import LEAVE_OUT, MOVE, PUT_IN, ways_to_mend
@@ -129,3 +130,28 @@ def test_all_kinds_of_events_go_wrong():
         if fault is not None:
             lost.add(session.codes[fault.lost])
     assert len(lost) > len(MACHINE.events) / 2
+
+
+def test_of_equal_events_in_a_row_any_may_be_pointed_at():
+    film = codes_of(
+        ["app_launch", "session_start", "content_load_film", "content_play", "heartbeat", "heartbeat"]
+    )
+    assert faults._row(film, 4) == faults._row(film, 5) == [4, 5]
+    assert faults._row(film, 3) == [3]
+    quiet = codes_of(["content_play", "heartbeat", "volume_change", "heartbeat", "pause"])
+    assert faults._row(quiet, 3) == [1, 3]
+    beat, play = codes_of(["heartbeat", "content_play"])
+    assert faults._lacking(film, 6, beat) == (4, 5)  # one beat more, before or after those that are there
+    assert faults._lacking(quiet, 2, beat) == (1, 2, 3, 4)
+    assert faults._lacking(quiet, 1, play) == (0, 1)
+    assert faults._lacking(quiet, 4, codes_of(["resume"])[0]) == (4,)
+
+
+@settings(max_examples=60, deadline=None)
+@given(kind=st.sampled_from(FAULT_KINDS), seed=st.integers(0, 2**32))
+def test_what_is_blamed_may_be_pointed_at_and_most_else_may_not(kind, seed):
+    fault = plan(kind, session_of(seed), np.random.default_rng(seed))
+    assume(fault is not None)
+    assert fault.blamed in fault.touched
+    assert all(0 <= place < len(fault.codes) for place in fault.touched)
+    assert len(set(fault.touched)) <= 16

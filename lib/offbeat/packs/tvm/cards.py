@@ -8,7 +8,8 @@ What right means:
 - Position. The first place that the card names is an event that the fault touched: either of two exchanged ones; for a
   delayed one the place where it came or the place where it was missing; for a lost one the next meaningful event, or
   an ambient one between that and the meaningful event before (the lost one may have stood anywhere among them), or the
-  end where none follows; the event that was added, or its equal right beside it, which nothing tells from it.
+  end where none follows; the event that was added. Of equal events in a row (three heartbeats, say) any stands for the
+  others: moving, leaving out or putting in one or the other makes the same session, and nothing tells them apart.
 
 A fault that was not flagged has no card: it counts against the shares over all faults, not against those of detected.
 """

@@ -69,7 +69,8 @@ class Fault:
         blamed: place in `codes` of the event that is out of place; after a loss, of the next meaningful event,
             or of the last event where none follows.
         touched: places in `codes` where a person may rightly point: both events of an exchange; where a lost or
-            delayed event is missing, with the ambient events around; the event that was added, or its equal beside it.
+            delayed event is missing, with the ambient events around; the event that was added or came late. Of equal
+            events in a row, any stands for the others: nothing tells which of them it was.
         moved: place in the session without the fault -> new time, for events that get another time.
         lost: place of the event that is never logged.
         added: place after which one more event comes, its code and its time.
@@ -152,7 +153,7 @@ def _swap(session: Session, rng: np.random.Generator) -> Fault | None:
     return Fault(
         codes,
         blamed=first if broken is not None and broken <= first else second,
-        touched=(first, second),
+        touched=(*_row(codes, first), *_row(codes, second)),
         moved={first: session.times[second], second: session.times[first]},
     )
 
@@ -161,15 +162,34 @@ def _drop(session: Session, rng: np.random.Generator) -> Fault | None:
     """A meaningful event is lost."""
     lost = _pick(session, rng)
     codes = session.codes[:lost] + session.codes[lost + 1 :]
-    lacking = _lacking(codes, lost)
-    return Fault(codes, blamed=lacking[-1], touched=lacking, lost=lost)
+    following = (place for place in range(lost, len(codes)) if is_meaningful(codes[place]))
+    lacking = _lacking(codes, lost, session.codes[lost])
+    return Fault(codes, blamed=next(following, len(codes) - 1), touched=lacking, lost=lost)
 
 
-def _lacking(codes: list[int], place: int) -> tuple[int, ...]:
+def _lacking(codes: list[int], place: int, code: int) -> tuple[int, ...]:
     """Places at which an event is missing that stood at `place`: up to the next meaningful event, or the last one."""
     before = next((at for at in range(place - 1, -1, -1) if is_meaningful(codes[at])), -1)
     after = next((at for at in range(place, len(codes)) if is_meaningful(codes[at])), len(codes) - 1)
-    return tuple(range(min(before + 1, after), after + 1))
+    first, last = min(before + 1, after), after
+    if before >= 0 and codes[before] == code:  # it may as well be missing before or among its equals
+        first = _row(codes, before)[0]
+    if 0 <= after < len(codes) and codes[after] == code:
+        end = _row(codes, after)[-1]
+        last = next((at for at in range(end + 1, len(codes)) if is_meaningful(codes[at])), end)
+    return tuple(range(first, last + 1))
+
+
+def _row(codes: list[int], place: int) -> list[int]:
+    """Places of the equal meaningful events in a row, ambient ones between them, that the one at `place` stands in."""
+    found = [place]
+    for way in (-1, 1):
+        at = place + way
+        while 0 <= at < len(codes) and (not is_meaningful(codes[at]) or codes[at] == codes[place]):
+            if codes[at] == codes[place]:
+                found.append(at)
+            at += way
+    return sorted(found)
 
 
 def _repeat(session: Session, rng: np.random.Generator) -> Fault | None:
@@ -189,10 +209,8 @@ def _insert(session: Session, rng: np.random.Generator) -> Fault | None:
 
 def _added(session: Session, code: int, after: int, rng: np.random.Generator) -> Fault:
     codes = [*session.codes[: after + 1], code, *session.codes[after + 1 :]]
-    before = next((at for at in range(after, -1, -1) if is_meaningful(codes[at])), after)
-    equal = (before,) if codes[before] == code else ()
     added = (after, code, _time_after(session, after, rng))
-    return Fault(codes, blamed=after + 1, touched=(*equal, after + 1), added=added)
+    return Fault(codes, blamed=after + 1, touched=tuple(_row(codes, after + 1)), added=added)
 
 
 def _delay(session: Session, rng: np.random.Generator) -> Fault | None:
@@ -211,7 +229,8 @@ def _delay(session: Session, rng: np.random.Generator) -> Fault | None:
         moved,
         *session.codes[after + 1 :],
     ]
-    return Fault(codes, blamed=after, touched=(*_lacking(codes, place), after), moved={place: time})
+    touched = (*_lacking(codes, place, moved), *_row(codes, after))
+    return Fault(codes, blamed=after, touched=touched, moved={place: time})
 
 
 _PLANNERS: dict[str, Callable[[Session, np.random.Generator], Fault | None]] = {
