@@ -44,7 +44,7 @@ def test_boosting_in_numpy_is_what_was_fitted_gaps_included(table):
     x, y = table
     ours = fit_boosting(x, y, np.ones(len(y)), seed=0, rounds=20, columns=1.0)
     theirs = HistGradientBoostingClassifier(
-        max_iter=20, learning_rate=0.05, max_leaf_nodes=15, min_samples_leaf=40, l2_regularization=5.0,
+        max_iter=20, learning_rate=0.05, max_leaf_nodes=15, max_depth=6, min_samples_leaf=40, l2_regularization=5.0,
         early_stopping=False, random_state=0,
     ).fit(x, y)  # fmt: skip
     np.testing.assert_allclose(ours.predict(x), theirs.predict_proba(x)[:, 1], atol=1e-9)

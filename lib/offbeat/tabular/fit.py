@@ -19,7 +19,7 @@ from offbeat.tabular.trees import fit_boosting, fit_forest
 
 Fitter = Callable[..., Model]
 _FOLDS = 5
-_BAGS = 10
+_BAGS = 5
 STUDY_FOREST = {"trees": 10, "depth": 4, "tried": 7, "min_split": 10, "min_leaf": 1}
 """The forest of the earlier study: 10 trees, 4 levels, 7 columns tried, splits from 10 rows on."""
 

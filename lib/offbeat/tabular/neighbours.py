@@ -49,7 +49,7 @@ class Neighbours:
 
 
 def fit_neighbours(
-    features: np.ndarray, labels: np.ndarray, *, seed: int, k: int = 50, most: int = 20_000
+    features: np.ndarray, labels: np.ndarray, *, seed: int, k: int = 50, most: int = 5_000
 ) -> Neighbours:
     """Keep rows to ask: every yes, and of the no as many as `most` leaves room for, each standing for several.
 
