@@ -24,6 +24,7 @@ _S = 1_000_000
 _HOUR_US, _DAY_US = 3600 * _S, 86_400 * _S
 _SESSION_GAP_US = 1800 * _S
 _TRAILING_HOURS = 24
+_PART_CLICKS = 500_000  # of a worker at a time: some hundred megabytes
 _WIDE = {"app": ("app",), "channel": ("channel",), "app_channel": ("app", "channel")}
 
 NEAR = (
@@ -42,7 +43,11 @@ _ADDED = ", ".join(f"{name} double" for name in NEAR)
 
 
 def add_features(
-    clicks: DataFrame, log: DataFrame | None = None, *, wanted: Column | None = None
+    clicks: DataFrame,
+    log: DataFrame | None = None,
+    *,
+    wanted: Column | None = None,
+    n_clicks: int | None = None,
 ) -> DataFrame:
     """Add the columns of `FEATURES` to clicks.
 
@@ -51,12 +56,13 @@ def add_features(
             history.
         log: all clicks, where `clicks` is a part of them: what the counts of apps and channels are taken from.
         wanted: condition on the clicks to keep; the others serve as history.
+        n_clicks: about how many `clicks` are, where that is known: a worker then counts a bounded part at a time.
 
     Returns:
         The clicks with the columns more, as doubles: counts as ln(1 + n), times as ln(1 + seconds), null where there
         is no earlier click.
     """
-    near = _add_near(clicks, F.lit(True) if wanted is None else wanted)
+    near = _add_near(clicks, F.lit(True) if wanted is None else wanted, n_clicks)
     for name, keys in _WIDE.items():
         near = _add_trailing(near, clicks if log is None else log, keys, f"{name}_24h")
     angle = (F.unix_micros("click_time") % _DAY_US) / _DAY_US * (2 * np.pi)
@@ -102,9 +108,14 @@ def near_features(clicks: pa.Table) -> dict[str, np.ndarray]:
     return {name: found[name] for name in NEAR}
 
 
-def _add_near(clicks: DataFrame, wanted: Column) -> DataFrame:
+def _add_near(clicks: DataFrame, wanted: Column, n_clicks: int | None) -> DataFrame:
     """Each ip as a whole on one worker, where NumPy counts; the shuffle is the only one over all clicks."""
-    marked = clicks.withColumn("_wanted", wanted).repartition("ip")
+    marked = clicks.withColumn("_wanted", wanted)
+    if n_clicks is None:
+        marked = marked.repartition("ip")
+    else:
+        default = int(clicks.sparkSession.conf.get("spark.sql.shuffle.partitions") or 1)
+        marked = marked.repartition(max(default, n_clicks // _PART_CLICKS + 1), "ip")
     kept = [field for field in marked.schema.fields if field.name != "_wanted"]
     schema = ", ".join(f"`{field.name}` {field.dataType.simpleString()}" for field in kept)
     return marked.mapInArrow(_near_of_partition, f"{schema}, {_ADDED}")
@@ -119,7 +130,9 @@ def _near_of_partition(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordB
     table = clicks.drop_columns(["_wanted"])
     for name, values in made.items():
         table = table.append_column(name, pa.array(values, pa.float64(), mask=np.isnan(values)))
-    yield from table.filter(pc.fill_null(clicks["_wanted"], value=False)).to_batches(max_chunksize=10_000)
+    yield from table.filter(pc.fill_null(clicks["_wanted"], fill_value=False)).to_batches(
+        max_chunksize=10_000
+    )
 
 
 def _add_trailing(clicks: DataFrame, log: DataFrame, keys: tuple[str, ...], name: str) -> DataFrame:
