@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 
-from offbeat.packs.folder import MANIFEST, appearing, earlier_log
+from offbeat.packs.log_folder import MANIFEST, appearing, earlier_log
 from offbeat.packs.installs.chunks import KINDS, Chunk, make_chunk
 from offbeat.packs.installs.market import Market
 from offbeat.packs.installs.settings import Settings

@@ -1,0 +1,90 @@
+"""What an app, a channel and an hour are worth: clicks, expected installs, lift, and the share of click farms."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+_Z = 1.959964  # 95 %
+_LEAST_CLICKS = 50  # of a segment in words: fewer are a guess
+_SHOWN = 5
+
+
+def build_segments(scores: DataFrame, bots: DataFrame | None) -> DataFrame:
+    """One row per app, channel and hour; see INSTALL_SEGMENTS.
+
+    The interval is that of the installs to come, where each click installs by chance with its probability; how sure
+    the probabilities themselves are is not in it.
+
+    Args:
+        scores: install_scores of one model. bots: the table; None where there is none.
+    """
+    hour = F.date_trunc("hour", "click_time")
+    p = F.col("install_prob")
+    clicks = scores.withColumn("_farm", F.lit(0.0))
+    if bots is not None:
+        farms = F.broadcast(bots.where("is_farm").select(F.col("entity").alias("ip")).distinct())
+        clicks = scores.join(farms.withColumn("_is", F.lit(1.0)), "ip", "left")
+        clicks = clicks.withColumn("_farm", F.coalesce("_is", F.lit(0.0)))
+    grouped = clicks.groupBy("model_version", "app", "channel", hour.alias("hour")).agg(
+        F.count(F.lit(1)).alias("clicks"),
+        F.sum(p).alias("expected_installs"),
+        F.sqrt(F.sum(p * (1 - p))).alias("_spread"),
+        F.avg("_farm").alias("farm_share"),
+        F.sum("installed").cast("bigint").alias("installs"),
+    )
+    mean = scores.agg(F.avg("install_prob").alias("_mean"))
+    return (
+        grouped.crossJoin(F.broadcast(mean))
+        .withColumns(
+            {
+                "low": F.greatest(F.lit(0.0), F.col("expected_installs") - _Z * F.col("_spread")),
+                "high": F.least(
+                    F.col("clicks").cast("double"), F.col("expected_installs") + _Z * F.col("_spread")
+                ),
+                "lift": F.when(
+                    F.col("_mean") > 0, F.col("expected_installs") / F.col("clicks") / F.col("_mean")
+                ),
+            }
+        )
+        .drop("_spread", "_mean")
+    )
+
+
+def top_segments(segments: DataFrame) -> list[dict[str, Any]]:
+    """The apps and channels with the most expected installs per click, of those with enough clicks."""
+    per_pair = segments.groupBy("app", "channel").agg(
+        F.sum("clicks").alias("clicks"),
+        F.sum("expected_installs").alias("expected_installs"),
+        F.sum(F.col("farm_share") * F.col("clicks")).alias("_farm"),
+        F.sum("installs").alias("installs"),
+        F.max_by(F.hour("hour"), F.col("expected_installs") / F.col("clicks")).alias("best_hour"),
+    )
+    total = segments.agg((F.sum("expected_installs") / F.sum("clicks")).alias("_mean"))
+    rows = per_pair.where(F.col("clicks") >= _LEAST_CLICKS).crossJoin(total)
+    rows = rows.withColumns(
+        {
+            "rate": F.col("expected_installs") / F.col("clicks"),
+            "lift": F.col("expected_installs") / F.col("clicks") / F.col("_mean"),
+            "farm_share": F.col("_farm") / F.col("clicks"),
+        }
+    )
+    chosen = rows.orderBy(F.desc("lift"), F.desc("clicks"), "app", "channel").limit(_SHOWN)
+    return [row.asDict() for row in chosen.drop("_farm", "_mean").collect()]
+
+
+def in_words(segments: list[dict[str, Any]]) -> list[str]:
+    """Segments as sentences."""
+    told = []
+    for one in segments:
+        text = (
+            f"App {one['app']} on channel {one['channel']}: {one['clicks']:,} clicks, {one['expected_installs']:.1f} "
+            f"installs expected ({one['rate']:.2%} of clicks, {one['lift']:.1f} times the average), best at "
+            f"{one['best_hour']:02d}:00 UTC"
+        )
+        text += f", {one['farm_share']:.0%} of the clicks from likely farms" if one["farm_share"] else ""
+        text += f"; the log counts {one['installs']}" if one["installs"] is not None else ""
+        told.append(f"{text}.")
+    return told

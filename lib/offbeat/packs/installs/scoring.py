@@ -1,0 +1,196 @@
+"""The probability of an install for every click, where the clicks lie, and the csv of it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from functools import reduce
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import pyarrow as pa
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from offbeat.config import Config
+from offbeat.errors import UsageError
+from offbeat.ingest import ledger, news
+from offbeat.ingest.job import Job, as_utc
+from offbeat.packs.installs.clicks import id_columns, lake_clicks, read_clicks
+from offbeat.packs.installs.features import FEATURES, FIELDS, add_features
+from offbeat.packs.installs.rates import Rates
+from offbeat.packs.installs.table import as_numbers
+from offbeat.packs.installs.tables import INSTALL_SCORES
+from offbeat.scoring.carrier import Carrier, carry
+from offbeat.tables import Lake
+from offbeat.tabular import SavedModel, load_model, load_packed, pack_model
+from offbeat.training.registry import Registry
+
+
+def registry_of(lake: Lake, conf: Config) -> Registry:
+    """Where the models of installs lie, beside those of sessions."""
+    return Registry(lake, f"{conf.name}-install", folder=conf.output.get("models"))
+
+
+def score_installs(lake: Lake, conf: Config, *, run_id: str, run_date: dt.datetime) -> dict[str, Any]:
+    """Give every click that has none yet its probability, and write the csv where one is asked for.
+
+    Where the sources hold a file that was never ingested, its clicks alone are scored; those of the lake are their
+    history, and the file does not become part of the lake's log.
+
+    Raises:
+        UsageError: there is no model yet.
+        InputRefused: a file to be scored has other columns than the clicks that the model learnt from.
+    """
+    registry = registry_of(lake, conf)
+    version = registry.champion()
+    if version is None:
+        raise UsageError(
+            f"lake {lake.location}: no model of installs yet; run `offbeat train` or `offbeat run` first"
+        )
+    folder = registry.path(version)
+    saved = load_model(folder)
+    lake.ensure(INSTALL_SCORES)
+    rows = None
+    if conf.output.get("csv") or _has_new_files(lake, conf, run_date):
+        rows = read_clicks(lake, conf, run_date=run_date, whole=saved.record["whole"])
+    log = lake_clicks(lake, conf)
+    if rows is not None:
+        log = _with_new(log, rows.drop("extra"))
+    wanted = (log if rows is None else rows).select("click_id").distinct()
+    fresh = _unscored(lake, wanted, version)
+    scored = _scored(
+        log, fresh, carry(lake.spark, version, pack_model(folder), loader=cast("Any", load_packed)), saved
+    )
+    stamps = {"model_version": version, "run_id": run_id}
+    scored = scored.withColumns({name: F.lit(value) for name, value in stamps.items()})
+    before = _count(lake, version)
+    lake.append(INSTALL_SCORES, scored.withColumn("scored_at", F.lit(as_utc(run_date))))
+    made: dict[str, Any] = {"scored_clicks": _count(lake, version) - before, "install_model": version}
+    if rows is not None:
+        made["clicks_in"] = rows.count()
+        if conf.output.get("csv"):
+            made |= _write_csv(lake, conf, rows, version)
+        rows.unpersist()
+    return made
+
+
+def _has_new_files(lake: Lake, conf: Config, run_date: dt.datetime) -> bool:
+    seen = ledger.look(lake)
+    found = news.find_all(Job(lake, conf, as_utc(run_date)), seen)
+    return any(one.file.content_hash not in seen.hashes for one in found)
+
+
+def _with_new(log: DataFrame, rows: DataFrame) -> DataFrame:
+    """The lake's clicks and those of a file, each once; what a file lacks (known only later) is null."""
+    new = rows.dropDuplicates(["click_id"]).join(log.select("click_id"), "click_id", "left_anti")
+    return log.unionByName(new, allowMissingColumns=True)
+
+
+def _unscored(lake: Lake, wanted: DataFrame, version: str) -> DataFrame:
+    known = lake.read(INSTALL_SCORES).where(F.col("model_version") == version).select("click_id")
+    return wanted if known.isEmpty() else wanted.join(known, "click_id", "left_anti")
+
+
+def _count(lake: Lake, version: str) -> int:
+    return lake.read(INSTALL_SCORES).where(F.col("model_version") == version).count()
+
+
+def _scored(log: DataFrame, fresh: DataFrame, carrier: Carrier, saved: SavedModel) -> DataFrame:
+    """The fresh clicks of a log with `install_prob`."""
+    marked = log.join(fresh.withColumn("_fresh", F.lit(True)), "click_id", "left")
+    ips = marked.where("_fresh").select("ip").distinct()
+    part = marked.join(ips, "ip", "left_semi")
+    rows = add_features(part, log, wanted=F.coalesce("_fresh", F.lit(False)), n_clicks=log.count())
+    extra = [name for name in saved.record["extra"] if name in rows.columns]
+    kept = ["click_id", *FIELDS, "click_time", "installed"]
+    types = dict(rows.dtypes)
+    schema = ", ".join(f"`{name}` {types[name]}" for name in kept) + ", install_prob double"
+    return rows.select(*kept, *FEATURES, *extra).mapInArrow(_scoring(carrier, kept), schema)
+
+
+def _scoring(
+    carrier: Carrier, kept: list[str]
+) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+    def score_batches(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            if batch.num_rows:
+                given = score_batch(batch, cast("SavedModel", carrier.model()))
+                columns = [batch.column(name) for name in kept] + [pa.array(given, pa.float64())]
+                yield pa.RecordBatch.from_arrays(columns, names=[*kept, "install_prob"])
+
+    return score_batches
+
+
+def score_batch(batch: pa.RecordBatch, saved: SavedModel) -> np.ndarray:
+    """Probabilities of clicks with their features; the same numbers wherever it is called.
+
+    Args:
+        batch: `FIELDS`, `FEATURES`, and the columns that the model's record names as extra.
+    """
+    fields = {name: batch.column(name).to_numpy(zero_copy_only=False) for name in FIELDS}
+    own = [batch.column(name).to_numpy(zero_copy_only=False).astype(np.float64) for name in FEATURES]
+    given = [
+        as_numbers(name, batch.column(name).to_numpy(zero_copy_only=False)) for name in saved.record["extra"]
+    ]
+    rates = Rates.from_arrays(saved.extra).apply(fields)
+    return saved.model.predict(np.column_stack([*own, *given, rates]))
+
+
+def _write_csv(lake: Lake, conf: Config, rows: DataFrame, version: str) -> dict[str, Any]:
+    """Write `id,install_prob`: a row per visitor, or per click in the order of the file."""
+    scores = lake.read(INSTALL_SCORES).where(F.col("model_version") == version)
+    joined = rows.join(scores.select("click_id", "install_prob"), "click_id")
+    per_row = conf.output.get("per", "visitor") == "row"
+    lines = joined.select(_id(conf).alias("id"), "install_prob", "position")
+    if per_row:
+        lines = lines.orderBy("position", "id", "install_prob").drop("position")
+    else:
+        # At least one install: one minus the chance that no click leads to one.
+        none = F.sum(F.log1p(-F.least("install_prob", F.lit(1 - 1e-15))))
+        lines = lines.groupBy("id").agg((-F.expm1(none)).alias("install_prob")).orderBy("id")
+    target = Path(str(conf.output["csv"])).expanduser()
+    return {"csv": str(target), "csv_rows": write_csv(lines, target)}
+
+
+def _id(conf: Config) -> Column:
+    """The id columns joined by `|`, with `|` in a part escaped as in `entity`."""
+    names = id_columns(conf)
+    parts = [F.col(name) if name in FIELDS else F.col("extra").getItem(name) for name in names]
+    parts = [F.coalesce(part, F.lit("")) for part in parts]
+    if len(parts) == 1:
+        return parts[0]
+    escaped = [F.regexp_replace(part, r"([\\|])", r"\\$1") for part in parts]
+    return reduce(lambda left, right: F.concat(left, F.lit("|"), right), escaped)
+
+
+def write_csv(rows: DataFrame, target: Path) -> int:
+    """Write sorted rows as one csv file with a header, through parts beside it; gives the number of rows.
+
+    Raises:
+        UsageError: the file can't be written there.
+    """
+    parts = target.with_name(f".{target.name}.parts")
+    draft = target.with_name(f".{target.name}.new")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        rows.write.mode("overwrite").csv(f"file://{parts.absolute()}", header=False)
+        lines = 0
+        with draft.open("wb") as out:
+            out.write((",".join(rows.columns) + "\n").encode())
+            for part in sorted(parts.glob("part-*.csv")):
+                with part.open("rb") as stream:
+                    for line in stream:
+                        out.write(line)
+                        lines += 1
+        draft.replace(target)
+    except OSError as error:
+        raise UsageError(
+            f"output.csv {target}: {error.strerror or error}; name a file that can be written"
+        ) from None
+    finally:
+        shutil.rmtree(parts, ignore_errors=True)
+        draft.unlink(missing_ok=True)
+    return lines
