@@ -13,10 +13,10 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 
-from offbeat.packs.log_folder import MANIFEST, appearing, earlier_log
 from offbeat.packs.installs.chunks import KINDS, Chunk, make_chunk
 from offbeat.packs.installs.market import Market
 from offbeat.packs.installs.settings import Settings
+from offbeat.packs.log_folder import MANIFEST, appearing, earlier_log
 
 _FORMAT = 1
 _ODDS = np.linspace(-20, 10, 3001)  # edges of the histogram that the best possible AUC is counted with
