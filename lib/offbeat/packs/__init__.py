@@ -37,6 +37,7 @@ PACKS = {
     "machine_logs": "offbeat.packs.machine_logs.pack",
     "top10": "offbeat.packs.top10.pack",
     "curriculum": "offbeat.packs.curriculum.pack",
+    "installs": "offbeat.packs.installs.pack",
 }
 """Name of a pack -> its module, imported when it is first asked for."""
 
