@@ -233,8 +233,8 @@ def _bots(seen: Seen) -> Section:
         Column("score", "strangest session", "number"), Column("kinds", "what is odd"),
     ]  # fmt: skip
     intro = (
-        "A likely farm is busy, has most of its clicks in sessions that are out of the ordinary, and installs less "
-        "than others."
+        "A likely farm keeps a pace that people don't, has most of its clicks in sessions that are out of the "
+        "ordinary, and installs less than others. In a thinned log the pace shows less."
     )
     table = parts.table(rows, columns, caption="Likely farms first, then the busiest", name="bots")
     return Section("bots", title, [table], intro=intro)

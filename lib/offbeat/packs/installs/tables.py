@@ -69,7 +69,7 @@ BOTS = Table(
         Col("last_click", "timestamp", "UTC instant"),
         Col("expected_installs", "double", "sum of its clicks' install probabilities; null: not scored"),
         Col(
-            "is_farm", "boolean", "whether it is likely a click farm: flagged, busy, few installs", null=False
+            "is_farm", "boolean", "whether it is likely a click farm: flagged, fast, few installs", null=False
         ),
         Col("session_ids", "array<string>", "flagged sessions, strangest first, at most 20", null=False),
         _RUN,
