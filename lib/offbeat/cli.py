@@ -23,6 +23,8 @@ VERBS = {
     "score": "score new and changed sessions, write the anomalies",
     "evaluate": "judge the model on sessions it has not seen",
     "report": "write the HTML page",
+    "stream": "ingest, sessionize and score what comes, until it is stopped (SIGTERM)",
+    "maintain": "compact and cluster the tables, remove old files",
     "generate": "make a pack's log with known faults",
     "serve": "answer in a web form and a JSON API, from the trained model",
     "init": "look at a log and propose a config",
@@ -171,6 +173,7 @@ def _dispatch(args: argparse.Namespace) -> dict[str, Any]:
         options={
             name: getattr(args, name, None)
             for name in (
+                "run_date",
                 "time_from",
                 "time_to",
                 "replay_quarantine",

@@ -104,6 +104,10 @@ class Source(Section):
     time_zone: str = Field("UTC", description="zone of times that carry none")
     pattern: str | None = Field(None, description="format text: a regular expression with named groups")
     new_columns: Literal["ignore", "keep"] = "ignore"
+    incremental: bool = Field(
+        False,
+        description="format jdbc: leave out rows whose time is `lateness` before the newest that is known",
+    )
     role: Literal["train", "score", "both"] = "both"
     label: Literal[0, 1] | None = Field(None, description="where a whole source is of one kind")
     labels: Labels | None = Field(None, description="where a file of its own has the labels, by entity")
@@ -305,6 +309,20 @@ class Generate(Section):
     settings: dict[str, Any] = Field(default_factory=dict, description="the pack's own (fault rates, days …)")
 
 
+class Stream(Section):
+    """How `offbeat stream` goes on."""
+
+    every: Duration = Field(10.0, description="how often the sources are looked at for what is new")
+
+
+class Maintain(Section):
+    """What `offbeat maintain` keeps."""
+
+    retention: Duration = Field(
+        7 * 86_400.0, description="how long files out of use are kept: longer than any reader runs"
+    )
+
+
 class Serve(Section):
     """Where the web form listens."""
 
@@ -338,6 +356,8 @@ class Config(Section):
     output: dict[str, Any] = Field(default_factory=dict, description="what a pack writes besides tables")
     generate: Generate = Field(default_factory=Generate)
     serve: Serve = Field(default_factory=Serve)
+    stream: Stream = Field(default_factory=Stream)
+    maintain: Maintain = Field(default_factory=Maintain)
 
     @classmethod
     def load(cls, path: str | Path, *, overrides: Sequence[str] = (), lake: str | None = None) -> Self:

@@ -58,7 +58,8 @@ def recorded(
     lake.tables_written.clear()
     log.info("%s: started", step)
     try:
-        summary = work(run.run_id)
+        with lake.one_at_a_time(step):
+            summary = work(run.run_id)
     except BaseException as error:
         summary = {"seconds": time.monotonic() - clock}
         _write_failed(lake, conf, run, summary, f"{type(error).__name__}: {one_line(error)}")

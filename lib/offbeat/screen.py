@@ -7,6 +7,7 @@ from typing import Any
 from offbeat.config import Config
 from offbeat.evaluation.judged import HONEST, ORACLE
 from offbeat.evaluation.synthetic import SPLIT
+from offbeat.ingest import sources
 from offbeat.logs import one_line
 from offbeat.packs import story_of
 from offbeat.scoring.feedback import not_muted
@@ -24,6 +25,8 @@ _TARGETS = {
     "evaluate": "evaluations",
     "report": "the HTML page",
     "bench": "benchmarks/latest.json, docs/scale.md",
+    "stream": "events, quarantine, ingested, sessions, session_scores, event_scores, anomalies",
+    "maintain": "all tables that are there: files alone, no row changes",
     "run": "all tables, models and the HTML page",
 }
 
@@ -34,9 +37,7 @@ def show_plan(verb: str, conf: Config) -> dict[str, Any]:
         "verb": verb,
         "config": conf.name,
         "config_hash": conf.hash,
-        "sources": [
-            f"{source.format} {source.path or source.options.get('url', '')}" for source in conf.source
-        ],
+        "sources": [f"{source.format} {sources.name_of(source)}" for source in conf.source],
         "lake": conf.lake,
         "writes": _TARGETS.get(verb, "models"),
         "detector": conf.model.detector,

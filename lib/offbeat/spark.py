@@ -8,6 +8,10 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -39,11 +43,17 @@ _EMBEDDED = {
 }
 
 
-def open_session(app_name: str = "offbeat", *, verbose: bool = False) -> SparkSession:
+def open_session(
+    app_name: str = "offbeat", *, verbose: bool = False, extras: Sequence[str] = ()
+) -> SparkSession:
     """The session to work in.
 
     Over Spark Connect (`SPARK_REMOTE`) and on Databricks it is the one that is there; under spark-submit it is made
     on the cluster that spark-submit names; else an embedded one on all cores of this machine is started.
+
+    Args:
+        extras: artifacts (group:artifact:version) that sources need; the embedded session fetches them, a cluster
+            brings its own.
 
     Raises:
         UsageError: there is no Java, or the Delta JARs can't be had.
@@ -52,7 +62,7 @@ def open_session(app_name: str = "offbeat", *, verbose: bool = False) -> SparkSe
     if os.environ.get("SPARK_REMOTE"):
         spark = SparkSession.builder.getOrCreate()
     else:
-        spark = SparkSession.getActiveSession() or _start(app_name, verbose=verbose)
+        spark = SparkSession.getActiveSession() or _start(app_name, verbose=verbose, extras=extras)
     for key, value in _RESULTS.items():
         spark.conf.set(key, value)
     return spark
@@ -63,7 +73,7 @@ def has_context(spark: SparkSession) -> bool:
     return not type(spark).__module__.startswith("pyspark.sql.connect")
 
 
-def _start(app_name: str, *, verbose: bool) -> SparkSession:
+def _start(app_name: str, *, verbose: bool, extras: Sequence[str]) -> SparkSession:
     submitted = "PYSPARK_GATEWAY_PORT" in os.environ
     if not submitted:
         runtime.ensure_java()
@@ -78,11 +88,32 @@ def _start(app_name: str, *, verbose: bool) -> SparkSession:
             "spark.ui.showConsoleProgress": str(sys.stderr.isatty()).lower(),
         }
     settings |= _delta(submitted=submitted)
+    if not submitted:
+        wanted = [extra for extra in extras if extra.split(":")[1] not in settings["spark.jars"]]
+        fetched = [str(jar) for extra in wanted for jar in runtime.extra_jars(extra)]
+        settings["spark.jars"] = ",".join([settings["spark.jars"], *fetched])
     for key, value in settings.items():
         builder = builder.config(key, value)
-    spark = builder.getOrCreate()
+    with _java_on_its_own():
+        spark = builder.getOrCreate()
     spark.sparkContext.setLogLevel("WARN" if verbose else "OFF")
     return spark
+
+
+@contextmanager
+def _java_on_its_own() -> Iterator[None]:
+    """Start Java in a process group of its own, with what it prints on stderr.
+
+    So what stops this process (Ctrl-C, `timeout`, which signal the whole group) lets it finish the step at work first,
+    and stdout stays the result's. Java ends when this process does, however that ends.
+    """
+    java_gateway: Any = import_module("pyspark.java_gateway")
+    plain = java_gateway.Popen
+    java_gateway.Popen = partial(plain, start_new_session=True, stdout=sys.__stderr__)
+    try:
+        yield
+    finally:
+        java_gateway.Popen = plain
 
 
 def _java_options(*, verbose: bool) -> str:

@@ -6,7 +6,7 @@ import datetime as dt
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from pyspark.sql import SparkSession
@@ -39,10 +39,12 @@ class Context:
     @cached_property
     def spark(self) -> SparkSession:
         """The Spark session, opened when a step first needs it."""
+        from offbeat.ingest.sources import needed_jars
         from offbeat.spark import open_session
 
         log.info("opening Spark")
-        return open_session(f"offbeat {self.conf.name}", verbose=self.verbose)
+        extras = needed_jars(self.conf)
+        return open_session(f"offbeat {self.conf.name}", verbose=self.verbose, extras=extras)
 
     @cached_property
     def lake(self) -> Lake:
@@ -52,19 +54,25 @@ class Context:
 
 def _recorded(step: str, work: Callable[[Context, str], Summary]) -> Callable[[Context], Summary]:
     def run_step(context: Context) -> Summary:
-        from offbeat.packs import own_step
-
-        own = own_step(context.conf, step)
-
-        def do(run_id: str) -> Summary:
-            if own is None:
-                return work(context, run_id)
-            return own(context.lake, context.conf, run_id=run_id, run_date=context.run_date)
-
+        do = _step(context, step, work)
         return recorded(context.lake, context.conf, step, do, run_date=context.run_date)
 
     run_step.__doc__ = work.__doc__
     return run_step
+
+
+def _step(context: Context, step: str, work: Callable[[Context, str], Summary]) -> Callable[[str], Summary]:
+    """The step as the pack does it, or as the house does."""
+    from offbeat.packs import own_step
+
+    own = own_step(context.conf, step)
+
+    def do(run_id: str) -> Summary:
+        if own is None:
+            return work(context, run_id)
+        return own(context.lake, context.conf, run_id=run_id, run_date=context.run_date)
+
+    return do
 
 
 def _generate(context: Context, _run_id: str) -> Summary:
@@ -162,6 +170,58 @@ def _report(context: Context, run_id: str) -> Summary:
     return run(context.lake, context.conf, run_id=run_id)
 
 
+def _stream(context: Context, run_id: str) -> Summary:
+    """Ingest, sessionize and score what comes, until the process is asked to stop."""
+    from offbeat.ingest.run import run as ingest_run
+    from offbeat.packs import rewrite_of
+    from offbeat.stream import run, until_signalled
+
+    lake, conf = context.lake, context.conf
+
+    def take(run_date: dt.datetime, arrivals: list[int]) -> Summary:
+        with lake.one_at_a_time("ingest"):
+            rewrite = rewrite_of(lake, conf)
+            return ingest_run(lake, conf, run_date=run_date, rewrite=rewrite, arrivals=arrivals)
+
+    def follow() -> dict[str, Callable[[], Summary]]:
+        return {step: partial(_one_of_many, context, step, run_id) for step in _steps_that_follow(context)}
+
+    with until_signalled() as stop:
+        return run(
+            ingest=take,
+            follow=follow,
+            stop=stop,
+            every_s=conf.stream.every,
+            run_date=context.run_date if context.options.get("run_date") else None,
+        )
+
+
+def _steps_that_follow(context: Context) -> list[str]:
+    """What a stream does with new events: without a model there is nothing to score with."""
+    from offbeat.packs import own_step
+    from offbeat.tables.contract import EVENTS
+
+    if not context.lake.exists(EVENTS):
+        return []
+    if own_step(context.conf, "score") is None and _champion(context) is None:
+        return ["sessionize"]
+    return ["sessionize", "score"]
+
+
+def _one_of_many(context: Context, step: str, run_id: str) -> Summary:
+    """A step inside a stream, which writes one row of `runs` for all of them."""
+    with context.lake.one_at_a_time(step):
+        return _step(context, step, {"sessionize": _sessionize, "score": _score}[step])(run_id)
+
+
+def _maintain(context: Context, _run_id: str) -> Summary:
+    """Compact and cluster the tables, remove files that have been out of use for the time of retention."""
+    from offbeat.packs import all_tables
+    from offbeat.tables.upkeep import maintain
+
+    return maintain(context.lake, all_tables().values(), retention_s=context.conf.maintain.retention)
+
+
 generate = _recorded("generate", _generate)
 ingest = _recorded("ingest", _ingest)
 sessionize = _recorded("sessionize", _sessionize)
@@ -170,6 +230,8 @@ score = _recorded("score", _score)
 evaluate = _recorded("evaluate", _evaluate)
 report = _recorded("report", _report)
 label = _recorded("label", _label)
+stream = _recorded("stream", _stream)
+maintain = _recorded("maintain", _maintain)
 
 
 def run(context: Context) -> Summary:

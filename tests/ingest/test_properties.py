@@ -75,13 +75,39 @@ def test_cutting_sequences_into_files_changes_nothing(read, make_source, tmp_pat
     assert told(read(whole)) == told(read(make_source(None, "sequences", path=folder / "parts")))
 
 
+LOG = [
+    ("anna", "2024-03-01", "play"),
+    ("anna", "1709251200", "play"),  # the same instant, written otherwise
+    ("two\nlines", "2024-03-01T00:00:00Z", 'say "x"'),
+    ("", "soon", "x"),
+    ("anna", "2024-03-01", "play"),
+    ("ben", "2030-01-01", "é"),
+    ("a|b", "1709287200.5", "play"),
+    ("", "soon", "x"),
+    ("anna", "2024-03-01T00:00:00Z", "play"),
+]
+
+
+@pytest.mark.parametrize("dedupe, events", [("id", 3), ("none", 6)])
+def test_a_log_in_three_batches(make_source, make_config, ingest, table, tmp_path, dedupe, events):
+    makers = make_source, make_config, ingest, table
+    assert_cut_alike(makers, tmp_path, dedupe, LOG, [2, 6], events)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("dedupe", ["id", "none"])
-@settings(few, max_examples=2)
+@settings(few, max_examples=10)
 @given(some=rows, places=st.lists(st.integers(1, 25), min_size=1, max_size=2))
 def test_cutting_a_log_into_batches_changes_nothing(
     make_source, make_config, ingest, table, tmp_path_factory, dedupe, some, places
 ):
     folder = tmp_path_factory.mktemp("log")
+    makers = make_source, make_config, ingest, table
+    assert_cut_alike(makers, folder, dedupe, some, places)
+
+
+def assert_cut_alike(makers, folder, dedupe, some, places, events=None):
+    make_source, make_config, ingest, table = makers
     options = {"sessions": {"dedupe": dedupe}, "quarantine": {"limit": 1}}
     whole = make_config(
         make_source(as_csv(some), path=folder / "whole.csv"), lake=f"{folder}/whole", **options
@@ -96,5 +122,6 @@ def test_cutting_a_log_into_batches_changes_nothing(
             )  # equal parts are two files
             total += ingest(conf)["events"]
     assert total == once["events"]
+    assert events in (None, total)
     ids = [sorted(row["event_id"] for row in table(one, "events")) for one in (whole, conf)]
     assert ids[0] == ids[1]

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from pyspark.errors import StreamingQueryException
 
 from offbeat.config import Config
-from offbeat.errors import UsageError
-from offbeat.sessions.run import run
+from offbeat.errors import OffbeatError, UsageError
+from offbeat.sessions.run import Basis, run
 from offbeat.tables.contract import EVENTS
-from offbeat.tables.lake import Lake
 from tests.sessions.logs import TODAY, Log, S, event
 
 pytestmark = pytest.mark.spark
@@ -78,18 +76,6 @@ def test_a_backlog_in_several_batches(log):
     assert (events, new, gone, still_open) == (3, 2, 2, 1)  # 27 s is new, gone into 18 s, that into 0 s
 
 
-def test_killed_between_first_load_and_its_basis(log, monkeypatch):
-    log.add(event("1", "a", 0))
-    with monkeypatch.context() as patched:
-        patched.setattr(Lake, "set_property", _killed)
-        with pytest.raises(KeyboardInterrupt):
-            log.run()
-    log.add(event("2", "a", 1))
-    assert log.run() == (2, 1, 0, 0, 1)
-    log.add(event("3", "a", 2))
-    assert log.run() == (1, 0, 1, 0, 1)
-
-
 def test_killed_between_new_rules_and_their_basis_the_old_rules_don_t_go_on(log, monkeypatch):
     log.add(event("1", "a", 0), event("2", "a", 15 * S))
     log.run()
@@ -103,23 +89,20 @@ def test_killed_between_new_rules_and_their_basis_the_old_rules_don_t_go_on(log,
     assert log.run() == (3, 3, 0, 0, 1)
 
 
-def test_killed_between_merge_and_checkpoint(log, monkeypatch):
+def test_of_two_runs_that_make_all_sessions_one_gives_up(log, monkeypatch):
     log.add(event("1", "a", 0))
-    log.run()
-    log.add(event("2", "a", S), event("3", "b", S))
-    merge = Lake.merge
+    claim = Basis.assert_claimed
 
-    def merge_and_fail(*args, **kwargs):
-        merge(*args, **kwargs)
-        raise RuntimeError("killed")
+    def overtaken(basis, lake):
+        monkeypatch.setattr(Basis, "assert_claimed", claim)
+        log.add(event("2", "a", S))
+        assert log.run() == (2, 1, 0, 0, 1)  # the other run, from beginning to end
+        claim(basis, lake)
 
-    with monkeypatch.context() as patched:
-        patched.setattr(Lake, "merge", merge_and_fail)
-        with pytest.raises(StreamingQueryException, match="killed"):
-            log.run()
-    merged = log.version
-    assert log.run()[1:] == (0, 0, 0, 2)
-    assert log.version == merged
+    monkeypatch.setattr(Basis, "assert_claimed", overtaken)
+    with pytest.raises(OffbeatError, match="another run makes all sessions again"):
+        log.run()
+    assert log.run() == (0, 0, 0, 0, 1)
 
 
 def test_no_events_yet(spark, tmp_path):

@@ -6,6 +6,7 @@ is tried, so a run that is killed anywhere is finished by the next one.
 
 from __future__ import annotations
 
+import datetime as dt
 import functools
 import logging
 from collections.abc import Callable, Mapping
@@ -16,6 +17,7 @@ from pyspark import StorageLevel
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from offbeat.config import Source
 from offbeat.ingest import columns, contract, identity, labels, ledger, limit, news, publish, sources
 from offbeat.ingest.job import KINDS, Counts, Job
 from offbeat.ingest.ledger import Batch, Seen
@@ -75,6 +77,25 @@ def _take(
     """Read, check and publish a batch; `plan` writes it into the ledger once it has passed the checks."""
     parsed, kinds = _parsed(job, batch, seen)
     batch = replace(batch, files=tuple(replace(one, columns=kinds.get(one.source)) for one in batch.files))
+    job.arrivals.extend(one.file.modified_ms for one in batch.files if one.file.modified_ms is not None)
+    return take_rows(job, batch, parsed, plan=plan, check=check)
+
+
+def take_rows(
+    job: Job,
+    batch: Batch,
+    parsed: DataFrame,
+    *,
+    plan: Callable[[Batch], None] | None = None,
+    check: bool = True,
+) -> Counts:
+    """Check and publish the rows of a batch.
+
+    Args:
+        parsed: rows of the contract with event_id, reasons and source.
+        plan: writes the batch into the ledger, once it has passed the checks.
+        check: whether there must be rows, and few enough for quarantine.
+    """
     rows = parsed.persist(StorageLevel.MEMORY_AND_DISK)
     try:
         with sources.readable():
@@ -110,7 +131,10 @@ def _publish(job: Job, batch: Batch, rows: DataFrame, counts: dict[str, dict[str
     known = publish.earlier_events(job.lake, batch.id)
     if known is not None and all(source.columns.event_id is None for source in job.conf.source):
         known = publish.within(known, counts.values())  # the time is in the id
-    publish.append_events(job.lake, events, known, batch.id, dedupe=job.conf.sessions.dedupe)
+    # Read again, as a part of the time or a table is, most are known.
+    again = job.is_bounded or any(source.format in ("delta", "jdbc") for source in job.conf.source)
+    dedupe = job.conf.sessions.dedupe
+    publish.append_events(job.lake, events, known, batch.id, dedupe=dedupe, may_be_old=again)
     if any(one["quarantined"] for one in counts.values()):
         publish.merge_quarantine(job.lake, rows, batch.id, run_date=job.run_date)
     done = _with_duplicates(counts, publish.events_by_file(job.lake, batch.id))
@@ -137,7 +161,13 @@ def _parsed(job: Job, batch: Batch, seen: Seen) -> tuple[DataFrame, Kinds]:
     for place, source in enumerate(job.conf.source):
         name = sources.name_of(source)
         files = [one.file for one in batch.files if one.source == name]
-        groups = sources.read(job.lake.spark, source, files, salt=str(place), known=known) if files else []
+        groups = (
+            sources.read(
+                job.lake.spark, source, files, salt=str(place), known=known, since=_since(job, source, known)
+            )
+            if files
+            else []
+        )
         kinds[name] = columns.kinds_of(groups, source, before=seen.columns.get(name))
         applied = (contract.apply(rows, source, newest=job.newest, oldest=oldest) for rows in groups)
         labelled = (labels.add_labels(frame, source) for frame in applied)
@@ -147,6 +177,14 @@ def _parsed(job: Job, batch: Batch, seen: Seen) -> tuple[DataFrame, Kinds]:
     rows = functools.reduce(DataFrame.unionByName, frames)
     rows = _within(job, identity.add_event_id(rows, dedupe=job.conf.sessions.dedupe))
     return (rows if job.rewrite is None else job.rewrite.apply(rows)), kinds
+
+
+def _since(job: Job, source: Source, known: DataFrame | None) -> dt.datetime | None:
+    """Instant before which an incremental source isn't read: `lateness` before its newest known event."""
+    if known is None or not source.incremental or job.is_bounded:
+        return None
+    mine = known.where(F.col("source_file") == sources.name_of(source))
+    return publish.before_newest(mine, job.conf.sessions.lateness)
 
 
 def _within(job: Job, rows: DataFrame) -> DataFrame:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from pyspark.sql import DataFrame
@@ -34,6 +34,8 @@ class Job:
         run_date: UTC instant that the run stands for.
         time_from: where given, earlier events are left out.
         time_to: where given, events from this instant on are left out.
+        with_streams: whether messages of Kafka are taken too.
+        arrivals: when the files and messages came that the run has taken, milliseconds since 1970.
     """
 
     lake: Lake
@@ -42,6 +44,8 @@ class Job:
     time_from: dt.datetime | None = None
     time_to: dt.datetime | None = None
     rewrite: Rewrite | None = None
+    with_streams: bool = False
+    arrivals: list[int] = field(default_factory=list)
 
     @property
     def newest(self) -> dt.datetime:

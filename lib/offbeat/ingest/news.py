@@ -31,7 +31,12 @@ def find_all(job: Job, seen: Seen) -> list[Planned]:
                 f"config: two sources have the path {name}; a file is taken once, so leave one of them out"
             )
     found = zip(names, job.conf.source, strict=True)
-    return [Planned(file, name) for name, source in found for file in _hashed(job, source, seen)]
+    return [
+        Planned(file, name)
+        for name, source in found
+        if not (source.format == "kafka" and job.with_streams)
+        for file in _hashed(job, source, seen)
+    ]
 
 
 def find_again(job: Job) -> dict[str, Planned]:

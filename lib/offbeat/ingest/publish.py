@@ -27,11 +27,16 @@ def oldest_on_time(known: DataFrame | None, sessions: Sessions) -> dt.datetime |
     """Instant before which an event is late: `lateness` before the newest known one; None where late ones are taken."""
     if known is None or sessions.late != "quarantine":
         return None
+    return before_newest(known, sessions.lateness)
+
+
+def before_newest(known: DataFrame, seconds: float) -> dt.datetime | None:
+    """Instant so long before the newest event; None where none has a time."""
     newest = known.agg(F.max(F.unix_micros("event_time")).alias("micros")).first()
     if newest is None or newest["micros"] is None:
         return None
     epoch = dt.datetime(1970, 1, 1, tzinfo=dt.timezone.utc)
-    return epoch + dt.timedelta(microseconds=newest["micros"]) - dt.timedelta(seconds=sessions.lateness)
+    return epoch + dt.timedelta(microseconds=newest["micros"]) - dt.timedelta(seconds=seconds)
 
 
 def within(known: DataFrame, counts: Iterable[Mapping[str, Any]]) -> DataFrame:
@@ -54,13 +59,20 @@ def is_published(lake: Lake, batch_id: str) -> bool:
 
 
 def append_events(
-    lake: Lake, events: DataFrame, known: DataFrame | None, batch_id: str, *, dedupe: identity.Dedupe
+    lake: Lake,
+    events: DataFrame,
+    known: DataFrame | None,
+    batch_id: str,
+    *,
+    dedupe: identity.Dedupe,
+    may_be_old: bool = False,
 ) -> None:
     """Write the events that are not there yet.
 
     Args:
         events: rows of the contract with `event_id`; read more than once.
         known: events that are there; None where there are none.
+        may_be_old: whether it is likely that all are there: then it is looked whether there is anything to commit.
     """
     if dedupe == "none":
         events = identity.add_copy_numbers(events, known)
@@ -68,6 +80,8 @@ def append_events(
         events = identity.once(events)
         if known is not None:
             events = identity.unknown(events, known)
+            if may_be_old and events.isEmpty():
+                return
     lake.append(
         EVENTS, events.withColumn("ingest_batch", F.lit(batch_id)), txn=(f"ingest:events:{batch_id}", 1)
     )

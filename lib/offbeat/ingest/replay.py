@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 
 from offbeat.config import Source
 from offbeat.ingest import contract, identity, labels, publish, sources
-from offbeat.ingest.formats import delimited, json_lines, pattern, sequences
+from offbeat.ingest.formats import delimited, json_lines, messages, pattern, sequences
 from offbeat.ingest.job import KINDS, Counts, Job
 from offbeat.ingest.rows import Rows
 from offbeat.tables.contract import QUARANTINE
@@ -110,4 +110,4 @@ def _rows(lines: DataFrame, source: Source, *, salt: str, known: DataFrame | Non
         return [pattern.parse(lines, source)]
     if source.format == "sequences":
         return [sequences.parse(lines, salt=salt, known=known)]
-    return [json_lines.parse(lines)]
+    return [messages.parse_lines(lines, source) if source.format == "kafka" else json_lines.parse(lines)]

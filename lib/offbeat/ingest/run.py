@@ -8,10 +8,11 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 from offbeat.config import Config
 from offbeat.errors import OffbeatError
-from offbeat.ingest import batches
+from offbeat.ingest import batches, kafka
 from offbeat.ingest.job import KINDS, Counts, Job, Rewrite, as_utc, start_as_utc
 from offbeat.ingest.replay import replay
 from offbeat.tables.lake import Lake
@@ -26,6 +27,7 @@ def run(
     time_to: dt.datetime | None = None,
     replay_quarantine: bool = False,
     rewrite: Rewrite | None = None,
+    arrivals: list[int] | None = None,
 ) -> Counts:
     """Take new files into `events` and `quarantine`, or the rows in quarantine once more.
 
@@ -37,6 +39,8 @@ def run(
         time_to: take only events before this instant, also of files that were taken before.
         replay_quarantine: read the rows in quarantine again, in place of the sources.
         rewrite: what the config's pack makes of events; None: they stay as they came.
+        arrivals: where given, messages of Kafka are taken too, and the list gets the times at which what was taken had
+            come, milliseconds since 1970.
 
     Returns:
         rows_in, events, duplicates, quarantined; files_taken, files_skipped.
@@ -47,9 +51,13 @@ def run(
         OffbeatError: another ingest writes to this lake.
     """
     job = Job(lake, conf, as_utc(run_date), start_as_utc(time_from), start_as_utc(time_to), rewrite)
+    steps = [batches.finish_open, replay if replay_quarantine else batches.take_new]
+    if arrivals is not None:
+        job = replace(job, with_streams=True, arrivals=arrivals)
+        steps.append(kafka.take_messages)
     totals = dict.fromkeys((*KINDS, "files_taken", "files_skipped"), 0)
     with _clean_loss():
-        for step in (batches.finish_open, replay if replay_quarantine else batches.take_new):
+        for step in steps:
             for name, value in step(job).items():
                 totals[name] += value
     return totals

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -9,13 +10,23 @@ from contextlib import contextmanager
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from offbeat.config import Source
+from offbeat.config import Config, Source
 from offbeat.errors import InputRefused, UsageError
 from offbeat.ingest import columns
 from offbeat.ingest.files import SourceFile, list_files
-from offbeat.ingest.formats import database, delimited, json_lines, pattern, sequences, tabular, xes
+from offbeat.ingest.formats import (
+    database,
+    delimited,
+    json_lines,
+    messages,
+    pattern,
+    sequences,
+    tabular,
+    xes,
+)
 from offbeat.ingest.formats.opened import UNREADABLE
 from offbeat.ingest.rows import Rows
+from offbeat.runtime import kafka_coordinate
 
 _SAMPLE_ROWS = 1000
 _UNREADABLE = re.compile(
@@ -31,9 +42,19 @@ def name_of(source: Source) -> str:
     """
     if source.format == "jdbc":
         return database.name_of(source)
+    if source.format == "kafka":
+        return messages.name_of(source)
     if source.path is None:
         raise UsageError(f"config: a source of format {source.format} lacks its path; give source.path")
     return source.path
+
+
+def needed_jars(conf: Config) -> list[str]:
+    """Artifacts that Spark needs to read a config's sources, as group:artifact:version."""
+    needed = [jar for source in conf.source for jar in database.needed_jars(source)]
+    if any(source.format == "kafka" for source in conf.source):
+        needed.append(kafka_coordinate())
+    return list(dict.fromkeys(needed))
 
 
 def find(spark: SparkSession, source: Source) -> list[SourceFile]:
@@ -60,13 +81,20 @@ def find(spark: SparkSession, source: Source) -> list[SourceFile]:
 
 
 def read(
-    spark: SparkSession, source: Source, files: Sequence[SourceFile], *, salt: str, known: DataFrame | None
+    spark: SparkSession,
+    source: Source,
+    files: Sequence[SourceFile],
+    *,
+    salt: str,
+    known: DataFrame | None,
+    since: dt.datetime | None = None,
 ) -> list[Rows]:
     """Read the rows of a source's files, in groups of files that are alike.
 
     Args:
         salt: what keeps equal lines without ids of two sources apart.
         known: events of earlier batches; None where there are none.
+        since: instant before which an incremental source is not read.
 
     Raises:
         InputRefused: a file isn't what its format says, or a column that the config names is in no row.
@@ -78,7 +106,7 @@ def read(
     if source.format == "delta":
         return [tabular.read_delta(spark, file) for file in files]
     if source.format == "jdbc":
-        return [database.read(spark, source)]
+        return [database.read(spark, source, since=since)]
     readers = {
         "csv": delimited.read,
         "json": json_lines.read,

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from offbeat.errors import OffbeatError, UsageError
-from offbeat.runtime.jars import copy_from_ivy, delta_jars
+from offbeat.runtime.jars import POSTGRESQL, copy_from_ivy, delta_jars, extra_jars
 from offbeat.runtime.java import ensure_java, find_java
 
 JAVA_PACKAGES = ("openjdk-17-jre-headless", "openjdk-21-jre-headless")
@@ -52,6 +52,11 @@ def set_up() -> None:
     print(f"Java: {ensure_java()}")
     for jar in delta_jars():
         print(f"Delta: {jar}")
+    try:
+        for jar in extra_jars(POSTGRESQL):
+            print(f"PostgreSQL: {jar}")
+    except OffbeatError as error:  # needed only where a source is one
+        print(f"PostgreSQL: {error}")
 
 
 def install(*packages: str) -> bool:

@@ -1,4 +1,4 @@
-"""Delta's JARs: resolved once by Spark's own Ivy, kept in a cache, loaded from there by `spark.jars`."""
+"""Delta's JARs, and those of sources: resolved once by Spark's own Ivy, kept in a cache, loaded by `spark.jars`."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ from offbeat.runtime.java import ensure_java
 NEEDED = ("delta-spark", "delta-storage", "delta-kernel-api")
 NOT_FETCHED = "com.*:*,commons-*:*,io.airlift:*,io.unitycatalog:*,it.*:*,javax.*:*,org.*:*"
 FETCH_LIMIT_S = 300
+# What sources need, by the extra's name; a cluster brings its own (spark-submit --packages).
+POSTGRESQL = "org.postgresql:postgresql:42.7.7"
 
 
 def delta_jars() -> list[Path]:
@@ -36,8 +38,18 @@ def delta_jars() -> list[Path]:
     given = os.environ.get("OFFBEAT_JARS")
     if given:
         return _given_jars(given)
-    coordinate = delta_coordinate()
-    folder = cache_folder() / "jars" / coordinate.removeprefix("io.delta:").replace(":", "-")
+    return extra_jars(delta_coordinate())
+
+
+def extra_jars(coordinate: str) -> list[Path]:
+    """List the JARs of an artifact and of what it needs: from the cache, which the first call on a machine fills.
+
+    Args:
+        coordinate: group:artifact:version.
+
+    Raises: OffbeatError: the cache lacks them and no registry gave them.
+    """
+    folder = cache_folder() / "jars" / coordinate.partition(":")[2].replace(":", "-")
     jars = _cached_jars(folder)
     if not jars:
         ensure_java()
@@ -55,6 +67,11 @@ def delta_coordinate() -> str:
     # Delta 4.0 was made for one Spark; from 4.1 on an artifact names the Spark that it is for.
     suffix = "" if delta.startswith("4.0.") else "_" + ".".join(spark.split(".")[:2])
     return f"io.delta:delta-spark{suffix}_2.13:{delta}"
+
+
+def kafka_coordinate() -> str:
+    """Name Spark's connector of Kafka for the installed pyspark, as group:artifact:version."""
+    return f"org.apache.spark:spark-sql-kafka-0-10_2.13:{_installed('pyspark')}"
 
 
 def _installed(package: str) -> str:
@@ -76,17 +93,19 @@ def cache_folder() -> Path:
 
 
 def copy_from_ivy(coordinate: str, folder: Path) -> None:
-    """Resolve `coordinate` as spark-submit would, for this user, and copy Delta's JARs into `folder`.
+    """Resolve `coordinate` as spark-submit would, for this user, and copy its JARs into `folder`; of Delta the needed.
 
-    Starts a JVM, but no session.  Raises: OffbeatError: what was resolved is not Delta.
+    Starts a JVM, but no session.  Raises: OffbeatError: what was resolved is something else.
     """
+    import pyspark
     from pyspark import SparkConf
     from pyspark.java_gateway import launch_gateway
 
     conf = SparkConf(loadDefaults=False)
     conf.set("spark.master", "local[1]")
     conf.set("spark.jars.packages", coordinate)
-    conf.set("spark.jars.excludes", NOT_FETCHED)
+    if _is_delta(coordinate):
+        conf.set("spark.jars.excludes", NOT_FETCHED)
     gateway = launch_gateway(conf)
     try:
         uris = gateway.jvm.java.lang.System.getProperty("spark.jars").split(",")
@@ -94,15 +113,25 @@ def copy_from_ivy(coordinate: str, folder: Path) -> None:
         gateway.shutdown()
         gateway.proc.stdin.close()  # the JVM ends when its standard input does
         gateway.proc.wait(timeout=60)
-    prefixes = tuple(f"io.delta_{name}" for name in NEEDED)
+    group, artifact, _ = coordinate.split(":")
+    wanted = tuple(f"io.delta_{name}" for name in NEEDED) if _is_delta(coordinate) else ("",)
     resolved = [Path(uri.removeprefix("file://")) for uri in uris]
-    jars = [jar for jar in resolved if jar.name.startswith(prefixes)]
-    if not any(jar.name.startswith(prefixes[0]) for jar in jars):
+    shipped = {
+        jar.name for jar in Path(pyspark.__file__).parent.glob("jars/*.jar")
+    }  # Spark has these already
+    jars = [
+        jar for jar in resolved if jar.name.startswith(wanted) and jar.name.partition("_")[2] not in shipped
+    ]
+    if not any(jar.name.startswith(f"{group}_{artifact}") for jar in jars):
         raise OffbeatError(
-            f"{coordinate} resolved to {uris}, which holds no delta-spark: check spark.jars.ivySettings"
+            f"{coordinate} resolved to {uris}, which doesn't hold it: check spark.jars.ivySettings"
         )
     for jar in jars:
         shutil.copyfile(jar, folder / jar.name)
+
+
+def _is_delta(coordinate: str) -> bool:
+    return coordinate.startswith("io.delta:")
 
 
 def _given_jars(paths: str) -> list[Path]:
@@ -162,6 +191,6 @@ def _fetch(coordinate: str, folder: Path, *, log: Path) -> None:
             fetched = False
     if not fetched:
         raise OffbeatError(
-            f"Delta's JARs ({coordinate}) are not in {log.parent} and no registry gave them (why: {log}):"
+            f"the JARs of {coordinate} are not in {log.parent} and no registry gave them (why: {log}):"
             " run once with a network, point spark.jars.ivySettings to a mirror, or set OFFBEAT_JARS to paths"
         )

@@ -30,7 +30,7 @@ from offbeat.tables.lake import Lake
 log = logging.getLogger(__name__)
 
 _BASIS = "offbeat.sessions.basis"  # property of the table sessions
-_NO_BASIS = "none"
+_IN_THE_MAKING = "none"  # and, after a blank, the checkpoint of the run that makes it
 _COUNTED_AS = {"new": "sessions_new", "changed": "sessions_changed", "gone": "sessions_deleted"}
 
 
@@ -45,10 +45,24 @@ class Basis(NamedTuple):
     def of(cls, lake: Lake) -> Basis | None:
         """The basis of a lake's sessions; None where there is none yet, or one is in the making."""
         found = lake.property(SESSIONS, _BASIS)
-        if found in (None, _NO_BASIS):
+        if found is None or found.partition(" ")[0] == _IN_THE_MAKING:
             return None
         origin, version, checkpoint = str(found).split(" ")
         return cls(origin, int(version), checkpoint)
+
+    def claim(self, lake: Lake) -> None:
+        """Say that the sessions are made again: no run of another basis goes on; of two that say so one gives up."""
+        lake.ensure(SESSIONS)
+        lake.set_property(SESSIONS, _BASIS, f"{_IN_THE_MAKING} {self.checkpoint}")
+
+    def assert_claimed(self, lake: Lake) -> None:
+        """Refuse to go on where another run has claimed the sessions since.
+
+        Raises:
+            OffbeatError: one has.
+        """
+        if lake.property(SESSIONS, _BASIS) != f"{_IN_THE_MAKING} {self.checkpoint}":
+            raise _overtaken(lake)
 
     def write(self, lake: Lake) -> None:
         """Make it the basis of the lake's sessions."""
@@ -97,12 +111,12 @@ def _load(lake: Lake, events: DataFrame, conf: Sessions, basis: Basis) -> dict[s
     """Make all sessions, in place of those that are there."""
     if Basis.of(lake) is not None:
         log.info("the rules of sessions, or the table of events, have changed: all sessions are made again")
-        lake.set_property(
-            SESSIONS, _BASIS, _NO_BASIS
-        )  # killed from here on, no old rules go on with new sessions
+    basis.claim(lake)  # killed from here on, no old rules go on with new sessions
     n_events = events.count()
     made_again = build_sessions(events, conf, watermark_us=clock_us(events), n_events=n_events)
+    basis.assert_claimed(lake)
     lake.overwrite(SESSIONS, made_again)
+    basis.assert_claimed(lake)
     basis.write(lake)
     made = lake.read(SESSIONS).count()
     return {"events": n_events, "sessions_new": made, "sessions_changed": 0, "sessions_deleted": 0}
@@ -135,9 +149,7 @@ class Sessionizer:
         """Bring the sessions up to a batch of events; one that is tried again writes once."""
         lake = self._lake
         if Basis.of(lake) != self._basis:
-            raise OffbeatError(
-                f"lake {lake.location}: another run makes all sessions again; start this one again"
-            )
+            raise _overtaken(lake)
         new = new.persist()
         try:
             facts = new.agg(
@@ -164,6 +176,10 @@ class Sessionizer:
                 changes.unpersist()
         for row in kinds:
             self.counts[_COUNTED_AS[row[KIND]]] += row["n"]
+
+
+def _overtaken(lake: Lake) -> OffbeatError:
+    return OffbeatError(f"lake {lake.location}: another run makes all sessions again; start this one again")
 
 
 def _clock_us(events: DataFrame, latest_us: int | None) -> int | None:

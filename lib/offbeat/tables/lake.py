@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from threading import Event
 from uuid import uuid4
@@ -14,7 +14,9 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from offbeat.errors import OffbeatError, UsageError
-from offbeat.tables.table import CONTRACT_VERSION, Col, Table, literal, quoted
+from offbeat.tables.foreign import assert_ours, assert_place
+from offbeat.tables.locks import only_one
+from offbeat.tables.table import Col, Table, literal, quoted
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +82,8 @@ class Lake:
         found = self._properties(table)
         if found is None:
             return False
-        self._assert_ours(table, found)
+        schema = self.spark.read.table(self.reference(table)).schema
+        self._lacking[table.name] = assert_ours(table, found, schema, location=self.location)
         self._ensured.add(table.name)
         return True
 
@@ -94,7 +97,8 @@ class Lake:
             if self.exists(table):
                 self._complete(table)
                 continue
-            self.spark.sql(table.ddl(self.reference(table)))
+            with only_one(self.local_folder, f"a commit to {table.name}"):
+                self.spark.sql(table.ddl(self.reference(table)))
             self._ensured.add(table.name)
 
     def read(self, table: Table) -> DataFrame:
@@ -138,13 +142,13 @@ class Lake:
     def set_property(self, table: Table, name: str, value: str) -> None:
         """Set a property of the table, in a commit of its own."""
         setting = f"{literal(name)} = {literal(value)}"
-        with self._commit(table, None):
+        with self.commit(table):
             self.spark.sql(f"ALTER TABLE {self.reference(table)} SET TBLPROPERTIES ({setting})")
 
     def append(self, table: Table, rows: DataFrame, *, txn: Txn | None = None) -> None:
         """Add rows; with `txn`, once, however often it is tried."""
         self.ensure(table)
-        with self._commit(table, txn):
+        with self.commit(table, txn):
             self._writer(table, rows, "append")
 
     def overwrite(
@@ -152,7 +156,7 @@ class Lake:
     ) -> None:
         """Put rows in place of all, or of those that meet `where`, in one commit."""
         self.ensure(table)
-        with self._commit(table, txn):
+        with self.commit(table, txn):
             self._writer(table, rows, "overwrite", **({"replaceWhere": where} if where else {}))
 
     def replace(
@@ -220,7 +224,7 @@ class Lake:
     def delete(self, table: Table, where: str) -> None:
         """Remove the rows that meet `where`."""
         if self.exists(table):
-            with self._commit(table, None):
+            with self.commit(table):
                 self.spark.sql(f"DELETE FROM {self.reference(table)} WHERE {where}")
 
     def merge(
@@ -243,7 +247,7 @@ class Lake:
         view = f"merge_{table.name}_{uuid4().hex}"
         rows.createOrReplaceTempView(view)
         try:
-            with self._commit(table, txn):
+            with self.commit(table, txn):
                 self.spark.sql(self._merge_sql(table, view, delete, prune))
         finally:
             self.spark.catalog.dropTempView(view)
@@ -272,24 +276,29 @@ class Lake:
             writer.saveAsTable(self.reference(table))
 
     @contextmanager
-    def _commit(self, table: Table, txn: Txn | None) -> Iterator[None]:
-        """Session settings that Delta reads at a commit, set around it and unset after."""
+    def commit(self, table: Table, txn: Txn | None = None) -> Iterator[None]:
+        """Set what Delta reads at a commit, and unset it after; on a local disk, commits wait for each other."""
         settings = {_USER_METADATA: self.metadata} if self.metadata else {}
         if txn is not None:
             settings |= {_TXN_APP_ID: txn[0], _TXN_VERSION: str(txn[1])}
-        for key, value in settings.items():
-            self.spark.conf.set(key, value)
-        try:
-            yield
-        finally:
-            for key in settings:
-                self.spark.conf.unset(key)
+        with only_one(self.local_folder, f"a commit to {table.name}"):
+            for key, value in settings.items():
+                self.spark.conf.set(key, value)
+            try:
+                yield
+            finally:
+                for key in settings:
+                    self.spark.conf.unset(key)
         self.tables_written[table.name] = self.version(table)
+
+    def one_at_a_time(self, step: str) -> AbstractContextManager[None]:
+        """Do a step while no other process of this machine does it on this lake; waits for one that does."""
+        return only_one(self.local_folder, step)
 
     def _properties(self, table: Table) -> dict[str, str] | None:
         """The live table's properties; None where there is nothing at its place."""
-        if self.is_folder:
-            self._assert_place(table)
+        if self.local_folder is not None:
+            assert_place(self.local_folder, table)
         try:
             rows = self.spark.sql(f"SHOW TBLPROPERTIES {self.reference(table)}").collect()
         except Exception as error:
@@ -298,52 +307,13 @@ class Lake:
             raise
         return {row["key"]: row["value"] for row in rows}
 
-    def _assert_place(self, table: Table) -> None:
-        folder = self.local_folder
-        if folder is None:
-            return
-        place = folder / table.name
-        if folder.exists() and not folder.is_dir():
-            raise UsageError(
-                f"lake {self.location}: is a file, not a folder; give another folder with --lake"
-            )
-        if place.is_dir() and any(place.iterdir()) and not (place / "_delta_log").is_dir():
-            raise self._foreign(table, "holds files that are not a Delta table")
-        if place.exists() and not place.is_dir():
-            raise self._foreign(table, "is a file")
-
-    def _assert_ours(self, table: Table, found: dict[str, str]) -> None:
-        if found.get("offbeat.table") != table.name:
-            raise self._foreign(table, "was written by something else")
-        contract = int(found.get("offbeat.contract", "0"))
-        if contract > CONTRACT_VERSION:
-            raise UsageError(
-                f"lake {self.location}: table {table.name} has contract {contract}, newer than this offbeat "
-                f"({CONTRACT_VERSION}); install a newer offbeat"
-            )
-        live = {
-            f.name: f.dataType.simpleString() for f in self.spark.read.table(self.reference(table)).schema
-        }
-        ours = {f.name: f.dataType.simpleString() for f in table.schema}
-        later = tuple(column for column in table.columns if column.null and column.name not in live)
-        if live != {name: kind for name, kind in ours.items() if name not in {each.name for each in later}}:
-            differ = sorted(name for name in live.keys() | ours.keys() if live.get(name) != ours.get(name))
-            raise UsageError(
-                f"lake {self.location}: table {table.name} differs from the contract in {', '.join(differ)}; "
-                "give another folder with --lake"
-            )
-        self._lacking[table.name] = later
-
     def _complete(self, table: Table) -> None:
         """Add the columns that came into the contract after the table was made; its rows have null there."""
         later = self._lacking.pop(table.name, ())
         if later:
             added = ", ".join(column.ddl for column in later)
-            with self._commit(table, None):
+            with self.commit(table):
                 self.spark.sql(f"ALTER TABLE {self.reference(table)} ADD COLUMNS ({added})")
-
-    def _foreign(self, table: Table, what: str) -> UsageError:
-        return UsageError(f"lake {self.location}: {table.name} {what}; give another folder with --lake")
 
 
 def _absolute(location: str) -> str:

@@ -1,11 +1,12 @@
 """Tables and queries of databases: by JDBC, or SQLite by Python's own module.
 
 User and password come from the environment (OFFBEAT_JDBC_USER, OFFBEAT_JDBC_PASSWORD). A query is read as a whole in
-every run: events that were taken before are known by their ids.
+every run, since events that were taken before are known by their ids; `incremental` leaves old rows to the database.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import re
 import sqlite3
@@ -14,16 +15,19 @@ from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
 from uuid import uuid4
+from zoneinfo import ZoneInfo
 
 import pyarrow as pa
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
+from pyspark.sql.types import TimestampNTZType, TimestampType
 
 from offbeat.config import Source
 from offbeat.errors import InputRefused, UsageError
 from offbeat.ingest.files import SourceFile, query_hash
 from offbeat.ingest.formats.tabular import as_rows
 from offbeat.ingest.rows import Rows
+from offbeat.runtime import POSTGRESQL
 from offbeat.tables.table import quoted
 
 _SQLITE = "jdbc:sqlite:"
@@ -47,25 +51,54 @@ def name_of(source: Source) -> str:
     return f"{place} {' '.join(what.split())}"
 
 
+def needed_jars(source: Source) -> list[str]:
+    """Artifacts that Spark needs to read the source."""
+    is_postgresql = (source.options.get("url") or source.path or "").startswith("jdbc:postgresql:")
+    return [POSTGRESQL] if source.format == "jdbc" and is_postgresql else []
+
+
 def find(source: Source) -> SourceFile:
     """Stand a query in for a file; what it holds now can't be known before it is read, so it is always new."""
     name = name_of(source)
     return SourceFile(name, content_hash=query_hash(name, uuid4().hex))
 
 
-def read(spark: SparkSession, source: Source) -> Rows:
+def read(spark: SparkSession, source: Source, *, since: dt.datetime | None = None) -> Rows:
     """Read the rows of a table or query.
+
+    Args:
+        since: where given, rows of an earlier time are left to the database.
 
     Raises:
         InputRefused: the database does not answer as asked.
         UsageError: there is no driver for it.
     """
     table = _read_sqlite(spark, source) if _url(source).startswith(_SQLITE) else _read_jdbc(spark, source)
+    if source.incremental:
+        table = table.where(_is_recent(table, source, since))
     fields = F.struct(*(F.col(quoted(name)) for name in table.columns))
     frame = table.select(
         fields.alias("fields"), F.lit(name_of(source)).alias("source_file"), F.lit(False).alias("malformed")
     )
     return as_rows(frame, table)
+
+
+def _is_recent(table: DataFrame, source: Source, since: dt.datetime | None) -> Column:
+    """Rows from an instant on, and those without a time, which quarantine has to know."""
+    name = source.columns.time or ""
+    kind = table.schema[name].dataType if name in table.columns else None
+    if not isinstance(kind, TimestampType | TimestampNTZType):
+        raise InputRefused(
+            f"source {name_of(source)}: incremental needs a time that is a timestamp in the database; "
+            "cast it in source.options.query, or leave incremental out"
+        )
+    if since is None:
+        return F.lit(True)
+    time, start = F.col(quoted(name)), F.lit(since)
+    if isinstance(kind, TimestampNTZType):  # by the clock on the wall, an hour earlier for summer time's end
+        on_wall = (since - dt.timedelta(hours=1)).astimezone(ZoneInfo(source.time_zone))
+        start = F.lit(on_wall.replace(tzinfo=None).isoformat(" ")).cast("timestamp_ntz")
+    return time.isNull() | (time >= start)
 
 
 def _url(source: Source) -> str:
