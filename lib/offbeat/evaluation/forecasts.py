@@ -9,7 +9,7 @@ before the end is how many events were still to come, which is what is left to k
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -68,10 +68,12 @@ def run(
     forecast = model.baseline.forecast
     if forecast is None:
         return {}
-    rows = _test_rows(lake, SplitRule.from_json(model.record["split"]), labels, seed=conf.model.seed)
+    takes = model.detector.takes
+    kept = ("covariates",) if takes else ()
+    rows = _test_rows(lake, SplitRule.from_json(model.record["split"]), labels, *kept, seed=conf.model.seed)
     if not rows.num_rows:
         return {}
-    sessions = encode_sessions(rows, model.vocabulary)
+    sessions = encode_sessions(rows, model.vocabulary, takes)
     faulty = rows["label"].to_numpy() == 1
     fault_at = rows["fault_position"].cast(pa.float64()).to_numpy()
     outcome = forecast_prefixes(model.detector, forecast, sessions, faulty, fault_at)
@@ -87,7 +89,7 @@ def run(
     }
 
 
-def _test_rows(lake: Lake, rule: SplitRule, labels: DataFrame | None, *, seed: int) -> pa.Table:
+def _test_rows(lake: Lake, rule: SplitRule, labels: DataFrame | None, *kept: str, seed: int) -> pa.Table:
     """Whole unseen sessions with a label on the driver, a bounded number."""
     sessions = lake.read(SESSIONS).where((F.col("state") == "closed") & ~F.col("continues"))
     unseen = sessions.where(rule.part() == TEST).withColumn("fault_position", F.lit(None).cast("int"))
@@ -98,16 +100,14 @@ def _test_rows(lake: Lake, rule: SplitRule, labels: DataFrame | None, *, seed: i
     chosen = sample_sessions(
         unseen.where("label IS NOT NULL"), Sample(max_sessions=_MOST_SESSIONS, by=()), seed=seed
     )
-    return collect_sequences(chosen, "label", "fault_position")
+    return collect_sequences(chosen, "label", "fault_position", *kept)
 
 
 def forecast_prefixes(
     detector: Detector, forecast: Forecast, sessions: Sequences, faulty: np.ndarray, fault_at: np.ndarray
 ) -> Outcome | None:
     """The forecast for every prefix; None where the detector has no view of places."""
-    running = Sequences(
-        sessions.ids, sessions.offsets, sessions.starts, np.zeros(len(sessions), bool), sessions.gaps
-    )
+    running = replace(sessions, ends=np.zeros(len(sessions), bool))
     scores = detector.surprise(running, 1)
     if scores is None:
         return None

@@ -11,7 +11,7 @@ says of how rare they are.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -159,9 +159,7 @@ def _outcome(flagged: np.ndarray, budget: float) -> np.ndarray:
 
 def _unended(sessions: Sequences) -> Sequences:
     """The same sessions as they are while they run."""
-    return Sequences(
-        sessions.ids, sessions.offsets, sessions.starts, np.zeros(len(sessions), bool), sessions.gaps
-    )
+    return replace(sessions, ends=np.zeros(len(sessions), bool))
 
 
 def _rows(steps: Prefixes, threshold: float) -> np.ndarray:
