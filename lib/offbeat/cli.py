@@ -103,10 +103,23 @@ def _add_arguments(parser: argparse.ArgumentParser, verb: str) -> None:
         parser.add_argument("session", help="session_id, as in the table anomalies")
         parser.add_argument("word", choices=("false_alarm", "fault"), help="what it really is")
         parser.add_argument("--note", help="why, for those who read it later")
+    if verb == "train":
+        parser.add_argument(
+            "--tune",
+            type=_count,
+            metavar="N",
+            help="try N settings first, on validation sessions alone, for model.tune.limit at most",
+        )
     if verb == "promote":
         parser.add_argument("version", help="model version, a folder under models/NAME/")
     parser.add_argument("--json", action="store_true", help="last line of stdout: one JSON object")
     parser.add_argument("--verbose", action="store_true", help="more log lines, tracebacks")
+
+
+def _count(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1, got {text!r}")
+    return int(text)
 
 
 def _instant(text: str) -> dt.datetime:
@@ -182,6 +195,7 @@ def _dispatch(args: argparse.Namespace) -> dict[str, Any]:
                 "session",
                 "word",
                 "note",
+                "tune",
             )
         },
     )

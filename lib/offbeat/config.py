@@ -169,6 +169,17 @@ class Split(Section):
     holdout: Annotated[float, Field(gt=0, lt=1)] = 0.2
 
 
+class Tune(Section):
+    """What `train --tune N` may take."""
+
+    limit: Annotated[Duration, Field(gt=0)] = Field(
+        600.0, description="time after which no trial goes on; the best one so far is taken"
+    )
+    effort: Annotated[float, Field(gt=0, le=1)] = Field(
+        0.25, description="share of the full training's events that a trial is fed"
+    )
+
+
 class Model(Section):
     """What is trained, on what, and how it is parted."""
 
@@ -185,6 +196,7 @@ class Model(Section):
     rivals: Names = Field(
         (), description="detectors trained after it on the same sample; the better one becomes champion"
     )
+    tune: Tune = Field(default_factory=Tune)
 
 
 class Score(Section):

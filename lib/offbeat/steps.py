@@ -104,7 +104,7 @@ def _train(context: Context, run_id: str) -> Summary:
     """Train a candidate on a sample; it becomes champion where it is not worse than the champion."""
     from offbeat.training.run import run
 
-    return run(context.lake, context.conf, run_id=run_id)
+    return run(context.lake, context.conf, run_id=run_id, trials=context.options.get("tune") or 0)
 
 
 def _score(context: Context, run_id: str) -> Summary:

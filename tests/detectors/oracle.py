@@ -25,12 +25,24 @@ def random_weights(kind, *, n_tokens, units, layers, n_gaps=0, seed=0, scale=0.5
 
 def surprises(kind, arrays, tokens, gaps=None):
     """-ln(probability) of every token but the first."""
+    found = []
+    for after, logits in zip(tokens[1:], run(kind, arrays, tokens[:-1], gaps), strict=True):
+        found.append(np.log(np.exp(logits - logits.max()).sum()) + logits.max() - logits[after])
+    return np.array(found)
+
+
+def logits_after(kind, arrays, tokens):
+    """Logits after the last token."""
+    return list(run(kind, arrays, tokens, None))[-1]
+
+
+def run(kind, arrays, tokens, gaps):
+    """Logits after each token."""
     arrays = {name: np.asarray(value, np.float64) for name, value in arrays.items()}
     n_layers = sum(name.startswith("kernel_") for name in arrays)
     states = [np.zeros(len(arrays["out_kernel"])) for _ in range(n_layers)]
     cells = [np.zeros(len(arrays["out_kernel"])) for _ in range(n_layers)]
-    found = []
-    for at, token in enumerate(tokens[:-1]):
+    for at, token in enumerate(tokens):
         x = arrays["embedding"][token]
         if gaps is not None:
             x = np.concatenate([x, arrays["gap_embedding"][gaps[at]]])
@@ -41,9 +53,7 @@ def surprises(kind, arrays, tokens, gaps=None):
             else:
                 states[layer] = gru(x, states[layer], *weights)
             x = states[layer]
-        logits = x @ arrays["out_kernel"] + arrays["out_bias"]
-        found.append(np.log(np.exp(logits - logits.max()).sum()) + logits.max() - logits[tokens[at + 1]])
-    return np.array(found)
+        yield x @ arrays["out_kernel"] + arrays["out_bias"]
 
 
 def sigmoid(x):

@@ -1,4 +1,4 @@
-"""Detectors on session features and the ensemble: what they say, and that files say the same."""
+"""Detectors on session features, classifiers and the ensemble: what they say, and that files say the same."""
 
 from dataclasses import replace
 
@@ -11,7 +11,7 @@ from offbeat.detectors.covariates import Covariates
 from offbeat.detectors.features import SessionFeatures
 from offbeat.detectors.tails import Tail
 from offbeat.detectors.vocabulary import Vocabulary
-from offbeat.errors import UsageError
+from offbeat.errors import InputRefused, UsageError
 from tests.detectors.conftest import cycles
 
 VOCABULARY = Vocabulary.fit(dict(zip("abcdef", range(9, 3, -1), strict=True)))
@@ -115,3 +115,50 @@ def test_the_ensemble_finds_what_any_member_finds():
 def test_an_ensemble_that_can_not_be_is_refused(settings, message):
     with pytest.raises(UsageError, match=message):
         fitted("ensemble", **settings)
+
+
+@pytest.fixture(scope="module")
+def labelled():
+    """Sessions out of order are faulty; some labels are not known."""
+    rows, labels = [], []
+    for at, row in enumerate(cycles(200, seed=0)):
+        faulty = at % 2
+        rows.append([*row[:-2], row[-1], row[-2]] if faulty else row)
+        labels.append(faulty if at % 10 else np.nan)
+    return replace(Sequences.from_lists(rows), labels=np.array(labels, np.float32))
+
+
+@pytest.mark.parametrize("name", ["lstm_classifier", "gru_classifier"])
+def test_a_classifier_learns_what_it_is_told(name, labelled):
+    detector = create(name)
+    small = {"units": 8, "layers": 2, "embedding": 4, "epochs": 25, "batch": 8, "learning_rate": 0.02}
+    history = detector.fit(labelled, labelled.slice(100, 200), vocabulary=VOCABULARY, seed=1, settings=small)
+    assert history.val_accuracy[history.best_epoch] > 0.95
+    assert history.n_sessions == 180
+    rows = Sequences.from_lists([[4, 5, 6, 7, 8], [4, 5, 6, 8, 7], [4], [4, 5], [], [4, 5, 6, 7, 8]])
+    scores = detector.score(rows)
+    assert scores[1] > np.log(2) > scores[0] == scores[5]
+    assert scores == pytest.approx([detector.score(rows.slice(at, at + 1))[0] for at in range(6)], abs=1e-5)
+    logits = detector_logits(detector, rows)
+    assert scores == pytest.approx(np.logaddexp(0, logits), abs=1e-4)
+    assert DETECTORS[name].from_files(detector.to_files()).score(rows).tolist() == scores.tolist()
+
+
+def detector_logits(detector, rows):
+    """What the plain recurrences of `oracle` say after each session's last token."""
+    from tests.detectors.oracle import logits_after
+
+    tokens = [
+        [2, *rows.ids[low:high], 3] for low, high in zip(rows.offsets[:-1], rows.offsets[1:], strict=True)
+    ]
+    return [logits_after(detector.kind, detector.arrays, row)[0] for row in tokens]
+
+
+@pytest.mark.parametrize(
+    "labels,message",
+    [(None, "no label"), ([0.0] * 200, "the label 0 alone"), ([np.nan] * 200, "no label")],
+)
+def test_a_classifier_without_both_labels_is_refused(labelled, labels, message):
+    train = replace(labelled, labels=None if labels is None else np.array(labels, np.float32))
+    with pytest.raises(InputRefused, match=message):
+        create("gru_classifier").fit(train, train, vocabulary=VOCABULARY)

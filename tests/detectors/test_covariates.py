@@ -1,5 +1,6 @@
-"""What is known of a session besides its events: encoded as in training."""
+"""What is known of a session besides its events: encoded as in training, and learnt from."""
 
+import itertools
 import json
 from dataclasses import replace
 
@@ -7,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from offbeat.detectors import create
 from offbeat.detectors.base import Sequences
 from offbeat.detectors.covariates import Covariates
 from offbeat.detectors.encoding import encode_sessions
@@ -70,3 +72,52 @@ def test_covariates_are_read_from_the_sessions_map():
     }
     parts = got.take([1]), got.slice(0, 1)
     assert [list(part.covariates["platform"]) for part in parts] == [[None], ["web"]]
+
+
+@pytest.fixture(scope="module", params=["lstm", "gru"])
+def by_platform(request):
+    """On the web 5 follows 4; elsewhere 6 does."""
+    rows = [[4, then, *[7] * more] for more in range(1, 9) for then in (5, 6)]
+    train = replace(Sequences.from_lists(rows), covariates={"platform": np.array(["web", "ios"] * 8, object)})
+    detector = create(request.param)
+    small = {
+        "units": 8,
+        "layers": 2,
+        "embedding": 4,
+        "epochs": 40,
+        "batch": 2,
+        "learning_rate": 0.02,
+        "chunk": 2,
+    }
+    vocabulary = Vocabulary.fit(dict.fromkeys("abcde", 9))
+    detector.fit(
+        train, train.slice(0, 4), vocabulary=vocabulary, settings={**small, "covariates": "platform"}
+    )
+    return detector
+
+
+def test_what_is_normal_depends_on_the_covariate(by_platform):
+    web, ios = np.array(["web"] * 2, object), np.array(["ios"] * 2, object)
+    both = Sequences.from_lists([[4, 5, 7, 7], [4, 6, 7, 7]])
+    on_web = by_platform.score(replace(both, covariates={"platform": web}))
+    on_ios = by_platform.score(replace(both, covariates={"platform": ios}))
+    assert on_web[1] > on_web[0] + 2
+    assert on_ios[0] > on_ios[1] + 2
+
+
+def test_fast_path_files_and_mixtures_agree(by_platform):
+    values = np.array(["web", "ios", None, "roku", "web"], object)
+    rows = Sequences.from_lists(
+        [[4, 5, 7, 7], [4, 5, 7, 7], [4, 5, 7], [], [4, 6]], ends=[True, True, False, True, True]
+    )
+    rows = replace(rows, covariates={"platform": values})
+    scores = by_platform.score(rows)
+    assert scores == pytest.approx(by_platform.reference_score(rows), abs=1e-4)
+    alone = [by_platform.score(rows.slice(at, at + 1))[0] for at in range(len(rows))]
+    assert scores == pytest.approx(alone, abs=1e-5)
+    again = type(by_platform).from_files(by_platform.to_files())
+    assert again.takes == ("platform",)
+    assert again.score(rows).tolist() == scores.tolist()
+    events = by_platform.surprise(rows, 2)
+    largest = [events.surprise[low:high].max(initial=0) for low, high in itertools.pairwise(events.offsets)]
+    assert scores == pytest.approx(largest, abs=1e-5)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from offbeat.detectors.base import Detector, EventScores, History, Sequences
+from offbeat.detectors.classifier import GruClassifier, LstmClassifier
 from offbeat.detectors.counts import Counts
 from offbeat.detectors.edit import EditDistance
 from offbeat.detectors.ensemble import Ensemble
@@ -21,6 +22,8 @@ DETECTORS: dict[str, type[Detector]] = {
     for kind in (
         Lstm,
         Gru,
+        LstmClassifier,
+        GruClassifier,
         NewEvent,
         Length,
         Counts,

@@ -68,7 +68,8 @@ class Network:
 
     Args:
         kind: lstm or gru.
-        arrays: as exported: `embedding` [vocabulary, e], optional `gap_embedding` [classes, g]; for layer i `kernel_i`,
+        arrays: as exported: `embedding` [vocabulary, e], optional `gap_embedding` [classes, g] and
+            `condition` [covariates, units of all states]; for layer i `kernel_i`,
             `recurrent_i`, `bias_i` as Keras orders them; `out_kernel` [units, vocabulary], `out_bias`.
 
     Raises:
@@ -100,6 +101,8 @@ class Network:
             state = self.n_hot + 1 + number * (self.units + 1)
             products = _products(kind, weights[:, looked_up:], state + self.units, self.units)
             self.layers.append(Layer(state, state + self.units, products))
+        # What covariates add to the states before the first token: rows of the stack, then of the cells.
+        self.condition = arrays.get("condition")
         self.out_weights = np.ascontiguousarray((arrays["out_kernel"] * state_scale).T)
         self.out_bias = arrays["out_bias"][:, None].copy()
         possible = arrays["out_bias"] > IMPOSSIBLE / 2
@@ -127,6 +130,21 @@ class Network:
             (self.n_layers * self.units if self.kind == "lstm" else 0, capacity + 17), np.float32
         )
         return State(stack, cells)
+
+    def begin(self, state: State, columns: np.ndarray, vectors: np.ndarray) -> None:
+        """Let columns start from the covariates of their sessions: float32, [columns, width]."""
+        if self.condition is None:
+            return
+        parts = np.split((vectors @ self.condition).T, self.n_layers * (2 if self.kind == "lstm" else 1))
+        for number, layer in enumerate(self.layers):
+            if self.kind == "lstm":
+                state.stack[layer.state : layer.last, columns] = (
+                    2 * parts[2 * number]
+                )  # they are kept doubled
+                rows = slice(number * self.units, (number + 1) * self.units)
+                state.cells[rows, columns] = parts[2 * number + 1]
+            else:
+                state.stack[layer.state : layer.last, columns] = parts[number]
 
     def step(self, state: State, low: int, high: int, tokens: np.ndarray, gaps: np.ndarray | None) -> None:
         """Feed one token into each of the columns low … high - 1; at most `block` of them."""
@@ -233,7 +251,7 @@ def _assert_known(kind: str, arrays: Mapping[str, np.ndarray]) -> None:
         raise NoFastPath(f"cells of kind {kind}")
     units, n_layers = len(arrays["out_kernel"]), sum(name.startswith("kernel_") for name in arrays)
     names = {f"{name}_{number}" for number in range(n_layers) for name in ("kernel", "recurrent", "bias")}
-    further = set(arrays) - names - {"embedding", "gap_embedding", "out_kernel", "out_bias"}
+    further = set(arrays) - names - {"embedding", "gap_embedding", "condition", "out_kernel", "out_bias"}
     if further or not n_layers:
         raise NoFastPath(f"layers that it lacks: {', '.join(sorted(further)) or 'a recurrent one'}")
     width = _GATES[kind] * units

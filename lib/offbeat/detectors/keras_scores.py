@@ -15,7 +15,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from offbeat.detectors.keras_model import build_model, import_weights, rest_states
+from offbeat.detectors.keras_model import Sizes, build_model, import_weights, rest_states
 from offbeat.detectors.settings import RecurrentSettings
 from offbeat.detectors.steps import Steps
 from offbeat.detectors.vocabulary import UNKNOWN
@@ -64,11 +64,10 @@ class KerasScorer:
     def __init__(self, kind: str, settings: RecurrentSettings, arrays: Mapping[str, np.ndarray]) -> None:
         _one_thread_a_task()
         self.kind, self.settings = kind, settings
-        self.n_tokens, n_gaps = len(arrays["out_bias"]), len(arrays.get("gap_embedding", ()))
+        sizes = Sizes.of(arrays)
+        self.n_tokens = sizes.n_tokens
         allowed = np.ones(self.n_tokens, bool)  # the exported bias rules out the rest
-        self.model = build_model(
-            kind, settings, n_tokens=self.n_tokens, n_gaps=n_gaps, allowed=allowed, seed=0
-        )
+        self.model = build_model(kind, settings, sizes, allowed=allowed, seed=0)
         import_weights(self.model, arrays)
         self.batch = int(np.clip(_LOGITS // (_PIECE * self.n_tokens), 1, 512))
 
@@ -92,6 +91,9 @@ class KerasScorer:
             at = steps.offsets[rows][:, None] + np.minimum(place, inputs[:, None])
             tokens = steps.tokens[at]
             fed = [tokens[:, :-1], *([] if steps.buckets is None else [steps.buckets[at][:, :-1]])]
+            if steps.vectors is not None and steps.groups is not None:
+                vectors = steps.vectors[steps.groups[rows]]
+                fed.append(vectors if begin == 0 else np.zeros_like(vectors))
             logits, *states = self.model([tf.convert_to_tensor(value) for value in (*fed, *states)])
             targets = tokens[:, 1:]
             losses = keras.ops.log_softmax(logits)

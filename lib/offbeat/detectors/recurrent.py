@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from offbeat.detectors.base import Detector, EventScores, History, Progress, Sequences
+from offbeat.detectors.covariates import Covariates
 from offbeat.detectors.detail import event_scores
 from offbeat.detectors.forward import Network, NoFastPath
 from offbeat.detectors.options import read_settings
@@ -29,6 +30,9 @@ class Recurrent(Detector):
 
     One pass over the whole session. An event that training never saw has a probability of its own, the share of new
     events to be expected after Good and Turing: (events seen once + 1/2) / (events + 1).
+
+    With `criterion: rank` the score is the largest rank instead, and the threshold the k of DeepLog's top-k criterion,
+    chosen on held-out sessions like any other threshold.
 
     References: Du et al., DeepLog, CCS 2017; differs: whole sessions instead of windows, `<start>` and `<end>`,
     probabilities instead of ranks.
@@ -54,12 +58,14 @@ class Recurrent(Detector):
             InputRefused: no training session has anything to predict.
             UsageError: a GPU is asked for and there is none.
         """
+        from offbeat.detectors.keras_model import Sizes
         from offbeat.detectors.keras_scores import assert_gpu, hide_gpu
         from offbeat.detectors.learning import learn
 
         (assert_gpu if self.device == "gpu" else hide_gpu)()
         began = time.perf_counter()
         self.settings = read_settings(RecurrentSettings, settings, detector=self.name)
+        self.covariates = Covariates.fit(train, self.settings.covariates)
         self.gap_edges = _gap_edges(train, self.settings.gap_classes) if self.settings.time else None
         steps = self.steps(train)
         if not (steps.lengths > 1).any():
@@ -71,9 +77,13 @@ class Recurrent(Detector):
             steps,
             self.steps(validation),
             self.settings,
-            n_tokens=len(vocabulary),
-            n_gaps=0 if self.gap_edges is None else len(self.gap_edges) + 2,
+            Sizes(
+                n_tokens=len(vocabulary),
+                n_gaps=0 if self.gap_edges is None else len(self.gap_edges) + 2,
+                n_covariates=self.covariates.width,
+            ),
             seed=seed,
+            mixed=train.mixed,
             progress=progress,
         )
         counts = np.bincount(train.ids, minlength=len(vocabulary))[len(SPECIALS) :]
@@ -86,6 +96,11 @@ class Recurrent(Detector):
         history.seconds = time.perf_counter() - began
         return history
 
+    @property
+    def takes(self) -> tuple[str, ...]:
+        """Names of the covariates that the network starts from."""
+        return self.covariates.names
+
     def _prepare(self, arrays: dict[str, np.ndarray]) -> None:
         self.arrays = arrays
         self.network: Network | None = None
@@ -96,13 +111,22 @@ class Recurrent(Detector):
 
     def steps(self, sequences: Sequences) -> Steps:
         """Sessions as the network takes them."""
-        if self.gap_edges is None:
-            return to_steps(sequences)
-        return to_steps(sequences, _gap_classes(sequences, self.gap_edges))
+        buckets = None if self.gap_edges is None else _gap_classes(sequences, self.gap_edges)
+        return to_steps(sequences, buckets, self.covariates.group(sequences))
 
     def score(self, sequences: Sequences) -> np.ndarray:
         """See the class; 0 without a position. Equal beginnings are computed once."""
         return self._score(sequences, None)
+
+    def _worst_ranks(self, sequences: Sequences) -> np.ndarray:
+        """The largest rank of each session's events; 1 where it has none."""
+        worst = np.ones(len(sequences), np.float32)
+        events = self.surprise(sequences, 1)
+        if events is not None:
+            filled = np.flatnonzero(np.diff(events.offsets))
+            if len(filled):
+                worst[filled] = np.maximum.reduceat(events.rank, events.offsets[:-1][filled])
+        return worst
 
     def score_up_to(self, sequences: Sequences, limits: np.ndarray) -> np.ndarray:
         """See `Detector`; a session is left at the first event above its limit."""
@@ -116,6 +140,9 @@ class Recurrent(Detector):
         return KerasScorer(self.kind, self.settings, self.arrays)
 
     def _score(self, sequences: Sequences, limits: np.ndarray | None) -> np.ndarray:
+        if self.settings.criterion == "rank" and self.network is not None:
+            ranks = [self._worst_ranks(slab) for slab in sequences.slabs(self.slab_events)]
+            return np.concatenate([np.zeros(0, np.float32), *ranks])
         if self.network is None or self.device == "gpu":
             slabs = [self.steps(slab) for slab in sequences.slabs(self.slab_events)]
             scores = [self._keras.largest_surprise(slab, unknown=self.unknown) for slab in slabs]
@@ -153,12 +180,14 @@ class Recurrent(Detector):
     def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """Weights, settings, gap classes."""
         edges = {} if self.gap_edges is None else {"gap_edges": self.gap_edges}
-        return {"settings": asdict(self.settings), "unknown": self.unknown}, self.arrays | edges
+        values = {"settings": asdict(self.settings), "unknown": self.unknown}
+        return values | {"covariates": self.covariates.to_json()}, self.arrays | edges
 
     def restore(self, values: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
         """Weights, settings, gap classes."""
         self.settings = RecurrentSettings(**values["settings"])
         self.unknown = values["unknown"]
+        self.covariates = Covariates.from_json(values.get("covariates", ()))
         self.gap_edges = arrays.pop("gap_edges", None)
         self._prepare(arrays)
 

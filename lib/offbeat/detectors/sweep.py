@@ -99,6 +99,9 @@ class Sweep:
         columns = np.arange(self.width, self.width + len(born))
         if level:
             self.state.copy(self.column_of[self.tree.parent[born]], columns)
+        elif self.steps.vectors is not None and self.steps.groups is not None:
+            sessions = np.searchsorted(self.steps.offsets, self.tree.begins[born], side="right") - 1
+            self.network.begin(self.state, columns, self.steps.vectors[self.steps.groups[sessions]])
         self.column_of[born], self.row_of[columns] = columns, born
         self.width += len(born)
 

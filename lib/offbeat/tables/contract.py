@@ -271,6 +271,29 @@ EVALUATIONS = Table(
     key=("model_version", "detector", "split", "subset", "verdict_rule", "metric", "basis"),
 )
 
+TUNING = Table(
+    name="tuning",
+    doc="What `train --tune` tried, judged on validation sessions alone. Key: run_id, detector, trial.",
+    columns=(
+        _RUN,
+        Col("trial", "int", "0-based; the first has the config's own settings", null=False),
+        Col("detector", "string", "what was trained", null=False),
+        Col("settings", "string", "the settings tried, as JSON", null=False),
+        Col(
+            "value",
+            "double",
+            "PR-AUC on faults injected into validation sessions; of a classifier, minus its validation loss",
+        ),
+        Col("val_loss", "double", "loss on the validation sessions"),
+        Col("val_accuracy", "double", "accuracy on the validation sessions"),
+        Col("seconds", "double", "wall seconds of the trial", null=False),
+        Col("outcome", "string", "done, out of time or failed", null=False),
+        Col("chosen", "boolean", "the model of this run was trained with these settings", null=False),
+        Col("note", "string", "why it came to no value"),
+    ),
+    key=("run_id", "detector", "trial"),
+)
+
 RUNS = Table(
     name="runs",
     doc="One run of one step: what ran, on what, how long, with what outcome. Key: run_id.",
@@ -340,6 +363,7 @@ TABLES = {
         EVALUATIONS,
         DRIFT,
         FEEDBACK,
+        TUNING,
         RUNS,
         TEMPLATES,
         MINUTES_VIEWED,

@@ -13,6 +13,7 @@ from offbeat.config import Config
 from offbeat.detectors import create
 from offbeat.detectors.base import Detector, Sequences
 from offbeat.detectors.history import History
+from offbeat.tables.contract import TUNING
 from offbeat.tables.lake import Lake
 from offbeat.training.artifact import load_artifact, save_artifact
 from offbeat.training.calibration import Calibration, calibrate
@@ -21,6 +22,7 @@ from offbeat.training.data import TrainingData, event_counts, is_mixed, load_tra
 from offbeat.training.forecast import fit_forecast
 from offbeat.training.registry import Registry
 from offbeat.training.split import describe
+from offbeat.training.tune import tune
 
 __all__ = ["TrainingData", "event_counts", "is_mixed", "load_training_data", "run", "training_sessions"]
 
@@ -38,12 +40,13 @@ class _Trained:
     figures: dict[str, Any]
 
 
-def run(lake: Lake, conf: Config, *, run_id: str) -> dict[str, Any]:
+def run(lake: Lake, conf: Config, *, run_id: str, trials: int = 0) -> dict[str, Any]:
     """Train a candidate, and its rivals, and let the best be champion where it is not worse than the champion.
 
     Args:
         lake: with the table sessions; the model goes under its models folder.
         run_id: kept with the model.
+        trials: settings to try first; 0: train with those of the config.
 
     Returns:
         Counts, `model_version`, `champion`, loss and accuracy of both.
@@ -64,6 +67,12 @@ def run(lake: Lake, conf: Config, *, run_id: str) -> dict[str, Any]:
     }
     for name in names:
         settings = settings_of(name, conf)
+        if trials:
+            tuned = tune(name, settings, data, conf.model, trials=trials, run_id=run_id)
+            lake.ensure(TUNING)
+            lake.merge(TUNING, lake.spark.createDataFrame(tuned.rows, TUNING.schema))
+            settings = tuned.settings
+            summary |= {"trials": summary.get("trials", 0) + len(tuned.rows), "settings": settings}
         trained = _train(registry, conf, data, name, settings, run_id)
         summary |= {"model_version": trained.version, "threshold": float(trained.calibration.threshold)}
         if trained.calibration.top_k is not None:
