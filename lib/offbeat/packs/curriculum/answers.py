@@ -119,7 +119,7 @@ class Teller:
         kinds = (
             alarms.select(F.explode("kinds").alias("kind")).groupBy("kind").count().orderBy("kind").collect()
         )
-        notes = self._one(T.SUSPICIOUS_ACTIVITY, F.count_if("level = 'note'").alias("n"))["n"]
+        notes = self._one(T.SUSPICIOUS_ACTIVITY, F.count_if(F.expr("level = 'note'")).alias("n"))["n"]
         number = alarms.count()
         told = ", ".join(f"{row['count']} {row['kind'].replace('_', ' ')}" for row in kinds)
         if not number:
@@ -130,7 +130,7 @@ class Teller:
     def shutoff(self) -> str:
         """Question e."""
         rows = self.lake.read(T.SHUTOFF).limit(1).collect()
-        before = self._one(T.CROSSERS, F.count_if("crossed_before > 0").alias("n"))["n"]
+        before = self._one(T.CROSSERS, F.count_if(F.expr("crossed_before > 0")).alias("n"))["n"]
         if not rows:
             return f"The log holds too little to say: {before:,} users ever went to another program's pages."
         row = rows[0]
@@ -163,7 +163,7 @@ class Teller:
         """Question g."""
         row = self._one(
             T.RARE_PAGES,
-            F.count_if("accesses = 1").alias("once"),
+            F.count_if(F.expr("accesses = 1")).alias("once"),
             *(
                 F.count_if((F.col("accesses") == 1) & (F.col("what") == what)).alias(what)
                 for what in ("typing_error", "probe", "page", "static")
@@ -185,11 +185,11 @@ class Teller:
 
     def else_(self) -> str:
         """Question h."""
-        staff = self._one(T.USER_MOVES, F.count_if("what = 'to_staff'").alias("n"))["n"]
+        staff = self._one(T.USER_MOVES, F.count_if(F.expr("what = 'to_staff'")).alias("n"))["n"]
         number = self._one(
             T.FINDINGS,
-            F.count_if("kind = 'outage'").alias("outages"),
-            F.count_if("kind = 'id_reused'").alias("reused"),
+            F.count_if(F.expr("kind = 'outage'")).alias("outages"),
+            F.count_if(F.expr("kind = 'id_reused'")).alias("reused"),
             F.max(F.when(F.col("what") == "accesses with an empty cohort", F.col("number"))).alias("empty"),
         )
         days = self._rows(T.FINDINGS, F.col("kind") == "weekday", F.desc("number"), limit=7)
@@ -237,7 +237,7 @@ class Teller:
         """Question j."""
         row = self._one(
             T.LIKELY_COHORTS,
-            F.count_if("place = 1").alias("n"),
+            F.count_if(F.expr("place = 1")).alias("n"),
             F.count_if((F.col("place") == 1) & (F.col("probability") >= _SURE)).alias("sure"),
         )
         unknown = self._one(

@@ -1,0 +1,45 @@
+"""Each question's table and chart from rows as its table gives them; no Spark."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+
+from offbeat.packs.curriculum.answers import QUESTIONS
+from offbeat.packs.curriculum.exhibits import EXHIBITS, RECOMMENDED
+from offbeat.packs.curriculum.pages import _cell
+from offbeat.reports import parts
+
+VALUES = {
+    "text": "Ceres", "code": "java-i/<b>", "count": 7, "number": 2.5, "share": 0.25, "time": "2020-01-02 03:04:05",
+    "day": dt.date(2020, 1, 1),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("letter", [*QUESTIONS, "recommendations"])
+def test_a_table_and_a_chart_of_rows(letter):
+    exhibit = EXHIBITS.get(letter, RECOMMENDED)
+    rows = [
+        {
+            column.key: f"{VALUES[column.kind]} {n}" if column.kind == "code" else VALUES[column.kind]
+            for column in exhibit.columns
+        }
+        for n in (1, 1, 2)
+    ]
+    table = parts.table(rows, list(exhibit.columns), caption="t", name="t")
+    assert str(table).count("<tr>") == 4
+    assert "java-i/<b>" not in str(table)
+    if exhibit.chart is None:
+        return
+    chart = exhibit.chart(rows)
+    drawn = [row for layer in [chart.spec] for row in layer["data"]["values"]]
+    labels = [row.get("y") for row in drawn]
+    assert letter == "e" or len(labels) == len(set(labels))
+    assert parts.figure(chart, title="t", name="t")
+
+
+def test_a_csv_cell_never_runs_in_a_spreadsheet():
+    assert _cell("=HYPERLINK(1)") == "'=HYPERLINK(1)"
+    assert _cell("java-i") == "java-i"
+    assert _cell(-1.5) == -1.5
