@@ -22,6 +22,8 @@ from offbeat.packs.curriculum.rules import Rules
         ({"period": "hour"}, "period: can't be 'hour'"),
         ({"programs": {"one": "x"}}, "programs: can't be"),
         ({"k": -1}, "k: can't be -1"),
+        ({"pairs": ["page | color"]}, "pairs: can't be"),
+        ({"count_entities": []}, "count_entities: can't be"),
     ],
 )
 def test_rules_that_cannot_be_are_named(given, told):

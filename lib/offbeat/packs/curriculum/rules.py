@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from offbeat.errors import UsageError
+from offbeat.packs.curriculum.tables import ACCESSES
 
 UNKNOWN_COHORT = "Unknown cohort"
 
@@ -93,7 +94,11 @@ def _checked(key: str, value: Any, default: Any) -> Any:
     if key == "period" and value not in ("day", "week", "month"):
         raise ValueError(value)
     if isinstance(default, tuple):
-        return tuple(str(each) for each in ([value] if isinstance(value, str) else value))
+        texts = tuple(str(each) for each in ([value] if isinstance(value, str) else value))
+        named = {name.strip() for text in texts for name in text.split("|")}
+        if not texts or not named <= set(ACCESSES.column_names):
+            raise ValueError(value)
+        return texts
     if isinstance(default, str):
         if not isinstance(value, str):
             raise TypeError(value)

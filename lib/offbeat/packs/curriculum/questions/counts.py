@@ -111,6 +111,4 @@ def _rare(accesses: DataFrame, pair: str) -> DataFrame:
         F.lit(pair).alias("pair"), "value", "given", "accesses", p_alone.alias("p_value_alone"),
         p_given.alias("p_given"), (p_given / p_alone).alias("lift"),
     )  # fmt: skip
-    lowest = Window.orderBy("p_given", "lift", "value", "given")
-    few = named.orderBy("p_given", "lift", "value", "given").limit(_RARE_ROWS)
-    return few.withColumn("_n", F.row_number().over(lowest)).drop("_n")
+    return named.orderBy("p_given", "lift", "value", "given").limit(_RARE_ROWS)
