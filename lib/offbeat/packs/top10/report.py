@@ -15,6 +15,7 @@ from offbeat.errors import UsageError
 from offbeat.packs.top10 import sections
 from offbeat.packs.top10.examples import BEFORE, EARLY
 from offbeat.packs.top10.facts import Facts
+from offbeat.packs.top10.prepare import LISTS
 from offbeat.packs.top10.samples import gather
 from offbeat.packs.top10.score import champion_of
 from offbeat.packs.top10.shown import gather_shown
@@ -80,6 +81,8 @@ def _facts(lake: Lake, conf: Config, version: str) -> Facts:
     scores = lake.read(TITLE_SCORES).where(of_model)
     forecasts = lake.read(RUN_FORECASTS).where(of_model) if lake.exists(RUN_FORECASTS) else None
     examples = lake.read(TITLE_EXAMPLES)
+    main = next(each.name for each in conf.catalogues if each.main)
+    listed = lake.read(TITLE_MATCHES).where((F.col("left_source") == LISTS) & (F.col("source") == main))
     most, seed = conf.model.sample.max_sessions, conf.model.seed
     unmatched = (
         lake.read(TITLES_UNMATCHED)
@@ -101,7 +104,7 @@ def _facts(lake: Lake, conf: Config, version: str) -> Facts:
         shown=gather_shown(lake),
         before=gather(examples, BEFORE, most=most, seed=seed),
         early=gather(examples, EARLY, most=most, seed=seed),
-        newest=newest_ranked(scores, forecasts) if forecasts is not None else [],
+        newest=newest_ranked(scores, forecasts, listed) if forecasts is not None else [],
         feature=to_feature(scores, examples),
         returning=returning(forecasts) if forecasts is not None else [],
         months=return_months(lake.read(TITLE_RUNS)),

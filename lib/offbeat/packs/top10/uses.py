@@ -181,14 +181,18 @@ def quartiles(early: Examples) -> list[dict[str, Any]]:
     return rows
 
 
-def newest_ranked(scores: DataFrame, forecasts: DataFrame) -> list[dict[str, Any]]:
-    """Titles of the newest lists by how many further weeks are expected, with what the early model says of them."""
-    listed = forecasts.where("state = 'listed'").select(
-        "title", "weeks_so_far", "stays_next", "weeks_more", "comes_back"
-    )
-    early = scores.where(F.col("question") == EARLY).select("title", F.col("probability").alias("again"))
-    rows = listed.join(early.groupBy("title").agg(F.max("again").alias("again")), "title", "left")
-    return [row.asDict() for row in rows.orderBy(F.desc("weeks_more"), "title").limit(_SHOWN).collect()]
+def newest_ranked(scores: DataFrame, forecasts: DataFrame, matches: DataFrame) -> list[dict[str, Any]]:
+    """Titles of the newest lists by how many further weeks are expected, with what the early model says of them.
+
+    Args:
+        matches: of titles of the lists with the main catalogue.
+    """
+    listed = forecasts.where("state = 'listed'")
+    pairs = matches.select(F.col("left_id").alias("chart_id"), "title_id")
+    early = scores.where(F.col("question") == EARLY).select("title_id", F.col("probability").alias("again"))
+    rows = listed.join(pairs.join(early, "title_id"), "chart_id", "left")
+    shown = rows.select("title", "weeks_so_far", "stays_next", "weeks_more", "comes_back", "again")
+    return [row.asDict() for row in shown.orderBy(F.desc("weeks_more"), "title").limit(_SHOWN).collect()]
 
 
 def to_feature(scores: DataFrame, examples: DataFrame) -> list[dict[str, Any]]:
