@@ -71,9 +71,7 @@ def tune(
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     search = _Search(name, settings, data, model, run_id)
     study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=model.seed))
-    study.enqueue_trial(
-        {key: settings[key] for key in _SPACES[name] if key in settings} | _defaults(name, settings)
-    )
+    study.enqueue_trial(search.own)
     study.optimize(search.attempt, n_trials=trials, timeout=model.tune.limit)
     best = max(
         (row for row in search.rows if row["outcome"] == _DONE), key=lambda row: row["value"], default=None
@@ -96,6 +94,7 @@ class _Search:
         self, name: str, settings: Mapping[str, Any], data: TrainingData, model: Model, run_id: str
     ) -> None:
         self.name, self.settings, self.data, self.model, self.run_id = name, settings, data, model, run_id
+        self.own = _own(name, settings)
         self.ends = time.monotonic() + model.tune.limit
         self.rows: list[Row] = []
 
@@ -106,7 +105,7 @@ class _Search:
         """
         import optuna
 
-        chosen = {key: pick(trial, key) for key, pick in _SPACES[self.name].items()}
+        chosen = {key: pick(trial, key, self.own[key]) for key, pick in _SPACES[self.name].items()}
         began = time.monotonic()
         value, history, outcome, note = -math.inf, History(), _DONE, None
         try:
@@ -165,12 +164,12 @@ def _known(values: list[float], at: int) -> float | None:
     return values[at] if at >= 0 and math.isfinite(values[at]) else None
 
 
-def _one_of(*values: Any) -> Callable[[Any, str], Any]:
-    return lambda trial, key: trial.suggest_categorical(key, list(values))
+def _one_of(*values: Any) -> Callable[[Any, str, Any], Any]:
+    return lambda trial, key, own: trial.suggest_categorical(key, list(dict.fromkeys((*values, own))))
 
 
-def _between(low: float, high: float, *, log_scale: bool = False) -> Callable[[Any, str], Any]:
-    return lambda trial, key: trial.suggest_float(key, low, high, log=log_scale)
+def _between(low: float, high: float, *, log_scale: bool = False) -> Callable[[Any, str, Any], Any]:
+    return lambda trial, key, own: trial.suggest_float(key, min(low, own), max(high, own), log=log_scale)
 
 
 _NEXT_EVENT = {
@@ -189,7 +188,7 @@ _LABELLED = {
     "learning_rate": _between(0.001, 0.02, log_scale=True),
     "batch": _one_of(16, 32, 64, 128),
 }
-_SPACES: dict[str, dict[str, Callable[[Any, str], Any]]] = {
+_SPACES: dict[str, dict[str, Callable[[Any, str, Any], Any]]] = {
     "lstm": _NEXT_EVENT,
     "gru": _NEXT_EVENT,
     "lstm_classifier": _LABELLED,
@@ -201,7 +200,7 @@ _OWN_NEXT_EVENT = {
 _OWN_LABELLED = {"units": 32, "layers": 1, "embedding": 16, "learning_rate": 0.005, "batch": 64}
 
 
-def _defaults(name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """What the detector takes where the config is silent, so that the first trial is the config's own."""
-    own = _OWN_NEXT_EVENT if _SPACES[name] is _NEXT_EVENT else _OWN_LABELLED
-    return {key: value for key, value in own.items() if key not in settings}
+def _own(name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The config's own settings, and what the detector takes where it is silent: what the first trial tries."""
+    usual = _OWN_NEXT_EVENT if _SPACES[name] is _NEXT_EVENT else _OWN_LABELLED
+    return {key: settings.get(key, value) for key, value in usual.items()}
