@@ -30,7 +30,7 @@ from offbeat.tables.contract import EVALUATIONS, EVENTS
 from offbeat.tabular import load_model
 from tests.packs.installs.test_features import clicks_of, random_clicks
 
-pytestmark = pytest.mark.spark
+pytestmark = [pytest.mark.spark, pytest.mark.slow]
 
 RUN_DATE = dt.datetime(2025, 4, 1, tzinfo=dt.timezone.utc)
 CONFIG = Path(__file__).parents[3] / "conf" / "installs.yaml"
