@@ -111,12 +111,7 @@ def test_log_truth_and_minutes(spark, as_sessions, tmp_path):
     pack.after_score(lake, conf, version)
     minutes = lake.read(MINUTES_VIEWED)
     assert minutes.where("minutes_true IS NOT NULL").count() == 0  # only evaluation reads the truth
-    summary = pack.after_evaluate(lake, conf, version)
-    assert summary["rules_checked"] == len(RULES) + 1
-    assert summary["card_kind_right"] == 0.0  # cards of kind x
-    checks = {row["fault_kind"]: row for row in lake.read(CARD_CHECKS).collect()}
-    assert checks["all"]["faults"] == checks["all"]["detected"] > 0
-    assert {row["model_version"] for row in lake.read(RULE_CHECKS).collect()} == {version}
+    check_what_the_truth_says_of_the_model(pack, lake, conf, version)
     total = lake.read(MINUTES_VIEWED).groupBy().sum().first()
     assert total["sum(minutes_true)"] == pytest.approx(truth["minutes_true"].sum())
     assert total["sum(minutes_flagged)"] > 0
@@ -124,6 +119,19 @@ def test_log_truth_and_minutes(spark, as_sessions, tmp_path):
     days = {row["day"] for row in minutes.select("day").distinct().collect()}
     assert min(days) == dt.date(2025, 3, 3)
     assert {row["faulty"] for row in pack.labels(lake).collect()} == {0, 1}
+
+
+def check_what_the_truth_says_of_the_model(pack, lake, conf, version):
+    summary = pack.after_evaluate(lake, conf, version)
+    assert summary["rules_checked"] == len(RULES) + 1
+    assert summary["card_kind_right"] == 0.0  # cards of kind x
+    checks = {row["fault_kind"]: row for row in lake.read(CARD_CHECKS).collect()}
+    assert checks["all"]["faults"] == checks["all"]["detected"] > 0
+    assert {row["model_version"] for row in lake.read(RULE_CHECKS).collect()} == {version}
+    Registry(lake, conf.name).promote(version, reason="test")
+    said = "\n".join(pack.story(lake, conf))
+    assert "kind right 0.0%" in said
+    assert f"Of {len(RULES) + 1} rules of the player, broken on purpose, {version} notices" in said
 
 
 @pytest.mark.spark

@@ -15,10 +15,13 @@ from offbeat.packs.tvm.checks import write_checks
 from offbeat.packs.tvm.generate import write_log
 from offbeat.packs.tvm.minutes import build_minutes_viewed
 from offbeat.packs.tvm.settings import Settings
+from offbeat.packs.tvm.story import checks_story
+from offbeat.packs.tvm.tables import CARD_CHECKS, RULE_CHECKS
 from offbeat.packs.tvm.truth import label_sessions
 from offbeat.scoring.feedback import not_muted
 from offbeat.tables import Lake
 from offbeat.tables.contract import ANOMALIES, MINUTES_VIEWED, SESSIONS, TRUTH
+from offbeat.training.registry import Registry
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +65,14 @@ def after_evaluate(lake: Lake, conf: Config, model_version: str) -> dict[str, An
         return {}
     minutes = _write_minutes(lake, model_version, truth=lake.read(TRUTH))
     return minutes | write_checks(lake, conf, model_version)
+
+
+def story(lake: Lake, conf: Config) -> list[str]:
+    """What the terminal says after a run: how far cards and rules can be trusted, where the truth is known."""
+    champion = Registry(lake, conf.name, folder=conf.output.get("models")).champion()
+    if champion is None or not (lake.exists(CARD_CHECKS) and lake.exists(RULE_CHECKS)):
+        return []
+    return ["", *checks_story(lake.read(CARD_CHECKS), lake.read(RULE_CHECKS), champion)]
 
 
 def _write_minutes(lake: Lake, model_version: str, *, truth: DataFrame | None) -> dict[str, Any]:

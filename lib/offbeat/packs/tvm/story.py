@@ -1,8 +1,9 @@
-"""What the table minutes_viewed says, in a few lines for the terminal."""
+"""What the tables minutes_viewed, card_checks and rule_checks say, in a few lines for the terminal."""
 
 from __future__ import annotations
 
 from pyspark.sql import DataFrame, Row
+from pyspark.sql import functions as F
 
 from offbeat.packs.tvm.minutes import compare_to_truth
 
@@ -64,3 +65,37 @@ def _flagged_lines(partners: list[Row]) -> list[str]:
 
 def _percent(value: float | None, *, sign: str = "+") -> str:
     return "unknown" if value is None else f"{value:{sign}.2%}"
+
+
+def checks_story(card_checks: DataFrame, rule_checks: DataFrame, model_version: str) -> list[str]:
+    """Say how often cards of detected faults are right, and how well each network keeps to the player's rules.
+
+    Args:
+        card_checks, rule_checks: the tables.
+        model_version: whose cards.
+
+    Returns:
+        Lines of text; none where nothing was checked.
+    """
+    cards = card_checks.where(F.col("model_version") == model_version).where(
+        "fault_kind = 'all' AND detected > 0"
+    )
+    lines = [
+        f"Cards of {row['detected']:,} detected faults on unseen sessions: kind right {row['kind_of_detected']:.1%}, "
+        f"position right {row['position_of_detected']:.1%}."
+        for row in cards.collect()
+    ]
+    shares = rule_checks.groupBy("model_version").agg(
+        F.count(F.lit(1)).alias("rules"),
+        F.try_divide(F.sum("violations_flagged"), F.sum("violations")).alias("flagged"),
+        F.try_divide(F.sum("legal_flagged"), F.sum("legal_uses")).alias("wrongly"),
+        F.min_by("rule", "flagged_share").alias("weakest"),
+        F.min("flagged_share").alias("least"),
+    )
+    return lines + [
+        f"Of {row['rules']} rules of the player, broken on purpose, {row['model_version']} notices "
+        f"{row['flagged']:.1%} of the violations (least of {row['weakest']}: {row['least']:.0%}) and takes "
+        f"{row['wrongly']:.3%} of the legal uses for one."
+        for row in shares.orderBy("model_version").collect()
+        if None not in (row["flagged"], row["wrongly"])
+    ]
