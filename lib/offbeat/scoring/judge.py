@@ -29,6 +29,7 @@ JUDGED = (
     "event_ids array<string>, covariates map<string,string>, break_probability float, "
     "n_events int, mix array<bigint>"
 )
+_TOGETHER = 400_000  # events; with all that a session carries about 40 MB
 _EXPECTED_TYPE = pa.list_(pa.struct([("event", pa.string()), ("probability", pa.float32())]))
 
 
@@ -63,13 +64,34 @@ def _judging(
     carrier: Carrier, rules: Rules
 ) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     def judge_batches(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for batch in batches:
-            if batch.num_rows:
-                model = carrier.model()
-                model.detector.device = rules.device
-                yield _judge_batch(batch, model, rules)
+        for batch in _gathered(batches):
+            model = carrier.model()
+            model.detector.device = rules.device
+            yield _judge_batch(batch, model, rules)
 
     return judge_batches
+
+
+def _gathered(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Batches put together until they hold enough events: sessions that are scored together share their beginnings."""
+    kept: list[pa.RecordBatch] = []
+    n_events = 0
+    for batch in batches:
+        if not batch.num_rows:
+            continue
+        kept.append(batch)
+        n_events += len(batch.column("events").flatten())
+        if n_events >= _TOGETHER:
+            yield _joined(kept)
+            kept, n_events = [], 0
+    if kept:
+        yield _joined(kept)
+
+
+def _joined(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
+    if len(batches) == 1:
+        return batches[0]
+    return pa.Table.from_batches(batches).combine_chunks().to_batches()[0]
 
 
 def _judge_batch(batch: pa.RecordBatch, model: Artifact, rules: Rules) -> pa.RecordBatch:
