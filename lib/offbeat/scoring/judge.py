@@ -164,18 +164,43 @@ def _explained(
     names = batch.column("events").take(pa.array(detailed))
     detail = None if scores is None else _detail(scores, chosen, names, model.vocabulary)
     within = np.flatnonzero(flagged[detailed])
+    odd, odd_names = chosen.take(within), names.take(pa.array(within))
+    odd_scores = None if scores is None else scores.take(within)
+    first, kind = _alike(odd, odd_names, odd_scores)
     reasons = explain(
         model.detector,
         model.vocabulary,
-        chosen.take(within),
-        None if scores is None else scores.take(within),
-        names.take(pa.array(within)).to_pylist(),
+        odd.take(first),
+        None if odd_scores is None else odd_scores.take(first),
+        odd_names.take(pa.array(first)).to_pylist(),
         threshold=model.calibration.threshold,
     )
+    reasons = [reasons[number] for number in kind]
     return {
         "detail": _scattered(detail, detailed, batch.num_rows),
         **_reasons(reasons, np.flatnonzero(flagged), batch.num_rows),
     }
+
+
+def _alike(sessions: Sequences, names: pa.Array, scores: EventScores | None) -> tuple[np.ndarray, list[int]]:
+    """Sessions with the same events, marks and surprises are explained once.
+
+    Returns:
+        The first session of each kind, and the kind of each session.
+    """
+    codes = names.flatten().dictionary_encode().indices.to_numpy(zero_copy_only=False)
+    seen: dict[tuple[bytes, ...], int] = {}
+    first, kinds = [], []
+    for at in range(len(sessions)):
+        events = codes[sessions.offsets[at] : sessions.offsets[at + 1]]
+        surprise = () if scores is None else scores.surprise[scores.offsets[at] : scores.offsets[at + 1]]
+        marks = bytes((int(sessions.starts[at]), int(sessions.ends[at])))
+        key = (events.tobytes(), np.asarray(surprise, np.float32).tobytes(), marks)
+        if key not in seen:
+            seen[key] = len(seen)
+            first.append(at)
+        kinds.append(seen[key])
+    return np.array(first, np.int64), kinds
 
 
 def _nothing_explained(n: int) -> dict[str, pa.Array]:
