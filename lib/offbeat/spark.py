@@ -37,8 +37,6 @@ _EMBEDDED = {
     "spark.sql.shuffle.partitions": str(2 * (os.cpu_count() or 2)),
     "spark.databricks.delta.snapshotPartitions": "2",
     "spark.sql.sources.parallelPartitionDiscovery.parallelism": "4",
-    # No limit in bytes beside it (arrow.maxBytesPerBatch): Spark 4.2 then measures the batch at each row, which takes
-    # time in proportion to the square of its rows where a column of lists or maps is null.
     "spark.sql.execution.arrow.maxRecordsPerBatch": "10000",
 }
 

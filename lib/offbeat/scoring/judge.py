@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 
 from offbeat.detectors.base import EventScores, Sequences
 from offbeat.detectors.encoding import encode_sessions
@@ -56,8 +57,12 @@ def judge_sessions(sessions: DataFrame, carrier: Carrier, rules: Rules) -> DataF
         describes the session unless it is flagged or open, the probability that it will break unless it is open, and
         `mix` but in a few rows, which together count how often each number of the vocabulary came.
     """
-    needed = ["session_id", "state", "continues", *CARRIED]
-    return sessions.select(*needed).mapInArrow(_judging(carrier, rules), JUDGED)
+    # Empty maps in place of nulls, and back: Arrow goes through a batch's null maps again at each of its rows.
+    no_covariates = F.expr("CAST(map() AS map<string,string>)")
+    needed = sessions.select("session_id", "state", "continues", *CARRIED)
+    needed = needed.withColumn("covariates", F.coalesce("covariates", no_covariates))
+    judged = needed.mapInArrow(_judging(carrier, rules), JUDGED)
+    return judged.withColumn("covariates", F.when(F.size("covariates") > 0, F.col("covariates")))
 
 
 def _judging(

@@ -19,7 +19,10 @@ from offbeat.tables.contract import EVENTS, SESSIONS
 
 _PART_EVENTS = 500_000  # about 100 MB, which a worker orders without the disk
 _ID_DIGITS = 32  # 128 bits: no two of 10^15 sessions share an id by chance
-_NEEDED = ["entity", "role", "event_time", "event", "event_id", "label", "covariates"]
+_NEEDED = ["entity", "role", "event_time", "event", "event_id", "label"]
+# Spark measures an Arrow batch at each row, and Arrow then goes through all nulls of a column of maps again: a batch
+# of events without covariates would take time in the square of its rows. An empty map says the same.
+_COVARIATES = "coalesce(covariates, CAST(map() AS map<string,string>)) AS covariates"
 _PIECES = ", ".join(f"`{c.name}` {c.type}" for c in SESSIONS.columns if c.name != "session_id")
 
 
@@ -40,7 +43,7 @@ def build_sessions(
         sessions, and so are events with and without a time.
     """
     rules = Rules.of(sessions)
-    needed = events.select(*_NEEDED, *_ties(rules))
+    needed = events.select(*_NEEDED, F.expr(_COVARIATES), *_ties(rules))
     if n_events is None:
         parted = needed.repartition("entity")
     else:
