@@ -103,12 +103,17 @@ def _today() -> str:
 
 
 def _commit() -> str:
-    command = ["git", "describe", "--always", "--dirty"]
+    """The commit that was measured, with a + where the code has changes that it lacks."""
     try:
-        found = subprocess.run(command, stdout=subprocess.PIPE, text=True, cwd=ROOT, check=True)
+        found, changed = _git("rev-parse", "--short", "HEAD"), _git("status", "--porcelain", "lib", "jobs")
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
-    return found.stdout.strip()
+    return found + ("+" if changed else "")
+
+
+def _git(*arguments: str) -> str:
+    command = ["git", *arguments]
+    return subprocess.run(command, stdout=subprocess.PIPE, text=True, cwd=ROOT, check=True).stdout.strip()
 
 
 def _machine() -> dict[str, Any]:

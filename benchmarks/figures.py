@@ -29,7 +29,7 @@ def derive(latest: dict[str, Any], size: str) -> None:
     rate = own.get("score_events_per_s_core")
     cores = latest.get("machine", {}).get("cores", 2)
     for draft, name in (("windows", "score_vs_windows"), ("deeplog_loop", "score_vs_deeplog_loop")):
-        theirs = own.get(f"{draft}_events_per_s")
+        theirs = own.get(f"{draft}_events_per_s") or _elsewhere(latest, f"{draft}_events_per_s")
         if rate and theirs:
             slots = cores if draft == "deeplog_loop" else 1  # the loop keeps one core busy: as if on each
             own[name] = round(rate * cores / (theirs * slots), 1)
@@ -44,6 +44,11 @@ def derive(latest: dict[str, Any], size: str) -> None:
         own["distinct_prefix_share"] = own["score_distinct_prefix_share"]
     for each in (name for name in latest if name != "machine"):
         _derive_cost(latest[each], latest.get("10m", {}))
+
+
+def _elsewhere(latest: dict[str, Any], name: str) -> Any:
+    """A rate that is measured at one size and holds for all."""
+    return next((found[name] for size, found in latest.items() if size != "machine" and name in found), None)
 
 
 def _derive_cost(own: dict[str, Any], base: dict[str, Any]) -> None:

@@ -256,6 +256,7 @@ def _bench(args: argparse.Namespace) -> dict[str, Any]:
     from offbeat.benching import run_benchmarks
 
     arguments = [f"--set={override}" for override in args.set]
+    args.work = args.work or args.lake
     arguments += [f"--{name}={getattr(args, name)}" for name in BENCH_ARGUMENTS if getattr(args, name)]
     arguments += ["--no-save"] if args.no_save else []
     return run_benchmarks(args.config, arguments)
