@@ -17,6 +17,7 @@ from offbeat.detectors.vocabulary import Vocabulary
 from offbeat.scoring.carrier import Carrier
 from offbeat.scoring.explain import ACTIONS, Explanation, explain
 from offbeat.scoring.verdicts import is_flagged, judge, unknown_share
+from offbeat.sessions.build import NO_NULL_MAP
 from offbeat.training.artifact import Artifact
 
 _EXPECTED = "array<struct<event:string,probability:float>>"
@@ -57,10 +58,8 @@ def judge_sessions(sessions: DataFrame, carrier: Carrier, rules: Rules) -> DataF
         describes the session unless it is flagged or open, the probability that it will break unless it is open, and
         `mix` but in a few rows, which together count how often each number of the vocabulary came.
     """
-    # Empty maps in place of nulls, and back: Arrow goes through a batch's null maps again at each of its rows.
-    no_covariates = F.expr("CAST(map() AS map<string,string>)")
-    needed = sessions.select("session_id", "state", "continues", *CARRIED)
-    needed = needed.withColumn("covariates", F.coalesce("covariates", no_covariates))
+    others = [name for name in CARRIED if name != "covariates"]
+    needed = sessions.select("session_id", "state", "continues", *others, F.expr(NO_NULL_MAP))
     judged = needed.mapInArrow(_judging(carrier, rules), JUDGED)
     return judged.withColumn("covariates", F.when(F.size("covariates") > 0, F.col("covariates")))
 

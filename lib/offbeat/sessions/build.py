@@ -22,7 +22,10 @@ _ID_DIGITS = 32  # 128 bits: no two of 10^15 sessions share an id by chance
 _NEEDED = ["entity", "role", "event_time", "event", "event_id", "label"]
 # Spark measures an Arrow batch at each row, and Arrow then goes through all nulls of a column of maps again: a batch
 # of events without covariates would take time in the square of its rows. An empty map says the same.
-_COVARIATES = "coalesce(covariates, CAST(map() AS map<string,string>)) AS covariates"
+NO_NULL_MAP = (
+    "coalesce(covariates, map_from_arrays(CAST(array() AS array<string>), CAST(array() AS array<string>))) "
+    "AS covariates"
+)
 _PIECES = ", ".join(f"`{c.name}` {c.type}" for c in SESSIONS.columns if c.name != "session_id")
 
 
@@ -43,7 +46,7 @@ def build_sessions(
         sessions, and so are events with and without a time.
     """
     rules = Rules.of(sessions)
-    needed = events.select(*_NEEDED, F.expr(_COVARIATES), *_ties(rules))
+    needed = events.select(*_NEEDED, F.expr(NO_NULL_MAP), *_ties(rules))
     if n_events is None:
         parted = needed.repartition("entity")
     else:
