@@ -87,9 +87,14 @@ def read_clicks(lake: Lake, conf: Config, *, run_date: dt.datetime, whole: Seque
             frames.append(_with_ids(contract.apply(rows, taken, newest=newest, keep=("fields",)), conf))
     if not frames:
         raise sources.no_rows(files)
-    rows_in = reduce(DataFrame.unionByName, frames).persist(StorageLevel.MEMORY_AND_DISK)
-    with sources.readable():
-        _assert_rows(rows_in, conf, whole, files)
+    rows_in = reduce(DataFrame.unionByName, frames)
+    # Kept for the checks alone: a file that is mended under the same name must be read again.
+    rows_in.persist(StorageLevel.MEMORY_AND_DISK)
+    try:
+        with sources.readable():
+            _assert_rows(rows_in, conf, whole, files)
+    finally:
+        rows_in.unpersist()
     good = rows_in.where(F.size("reasons") == 0)
     return _clicks(good, conf.tabular.features, "position", F.col("_extra").alias("extra"))
 

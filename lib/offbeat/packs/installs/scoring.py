@@ -73,7 +73,6 @@ def score_installs(lake: Lake, conf: Config, *, run_id: str, run_date: dt.dateti
         made["clicks_in"] = rows.count()
         if conf.output.get("csv"):
             made |= _write_csv(lake, conf, rows, version)
-        rows.unpersist()
     return made
 
 
