@@ -20,7 +20,7 @@ class Folder:
 
 
 def test_networks_come_back_the_same_and_their_scores_mean_something(tmp_path):
-    table = table_of(n=2500, visitors=300)
+    table = table_of()
     split = make_split(table, 0.2)
     made = fit_networks(table, split, ("gru", "lstm_supervised"), seed=0)
     record = {"seed": 0, "networks": list(made), "beside": {}}
@@ -42,7 +42,7 @@ def test_networks_come_back_the_same_and_their_scores_mean_something(tmp_path):
 
 
 def test_the_first_two_learn_from_visitors_without_an_install_alone():
-    table = table_of(n=2000, visitors=300)
+    table = table_of()
     rows = fit_rows(table, make_split(table, 0.2))
     learnt = _learnt("lstm", table, rows, 0)
     bought = set(table.fields["ip"][rows][table.installed[rows] == 1])
