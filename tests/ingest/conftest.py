@@ -44,7 +44,8 @@ def make_source(tmp_path):
         path = Path(path or tmp_path / name)
         if content is not None:
             path.write_bytes(content if isinstance(content, bytes) else content.encode())
-        columns = {"entity": "u", "time": "t", "event": "e"} | more.pop("columns", {})
+        named = {} if kind == "sequences" else {"entity": "u", "time": "t", "event": "e"}
+        columns = named | more.pop("columns", {})
         return Source.model_validate({"format": kind, "path": str(path), "columns": columns} | more)
 
     return make

@@ -114,6 +114,7 @@ def anomaly(
         "event_ids": ["1", "2"],
         "covariates": {"platform": "tv" if score > 5 else None},
         "action": "look",
+        "muted": False,
         "run_id": "r",
     }
     return tuple(row[name] for name in ANOMALIES.column_names)

@@ -20,6 +20,7 @@ _RESAMPLES = 500
 _DRAWS = 20_000_000  # sessions drawn in all resamples together
 _MOST_RANKED = 20_000  # sessions that top-k is chosen on
 _INTERVAL = (0.025, 0.975)
+_SAME = 1e-5  # relative: how far two float32 scores of one session may lie apart
 
 
 @dataclass(frozen=True)
@@ -131,10 +132,12 @@ def calibrate_scores(
             "validation: no held-out session to set the threshold with; widen the sample or the holdout"
         )
     threshold, method = find_threshold(scores, budget, mixed=mixed)
+    # What equals it must not lie above it, in whatever batch it is scored.
+    threshold = float(np.float32(threshold + _SAME * abs(threshold)))
     low, high = _interval(scores, budget, seed, mixed=mixed)
     return Calibration(
         budget=budget,
-        threshold=float(np.float32(threshold)),  # scores are float32: what equals it must not lie above it
+        threshold=threshold,
         low=min(low, threshold),
         high=max(high, threshold),
         method=method,
