@@ -13,6 +13,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
 from zoneinfo import ZoneInfo
@@ -119,12 +120,21 @@ def _read_jdbc(spark: SparkSession, source: Source) -> DataFrame:
     try:
         return spark.read.format("jdbc").options(**(settings | given | source.options | {"url": url})).load()
     except Exception as error:  # noqa: BLE001 - drivers raise what they like
-        told = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        told = _told(error)
         if "ClassNotFound" in str(error) or "No suitable driver" in str(error):
             raise UsageError(
                 f"source {name_of(source)}: no JDBC driver for it; name its JAR in spark.jars or OFFBEAT_JARS"
             ) from None
-        raise InputRefused(f"source {name_of(source)}: {told}; see source.options") from None
+        raise InputRefused(
+            f"source {name_of(source)}: {told}; see source.options, OFFBEAT_JDBC_USER and OFFBEAT_JDBC_PASSWORD"
+        ) from None
+
+
+def _told(error: Any) -> str:
+    """What the database said, in a line: Spark's own error only says where it was called."""
+    while (cause := getattr(error, "_cause", None)) is not None:
+        error = cause
+    return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
 
 
 def _read_sqlite(spark: SparkSession, source: Source) -> DataFrame:
