@@ -188,7 +188,7 @@ def test_a_constant_model_flags_nobody_and_finds_nothing():
     scores = np.full(200, 3.0, np.float32)
     for mixed in (False, True):
         calibration = calibrate_scores(scores, budget=0.01, mixed=mixed)
-        assert calibration.threshold == 3
+        assert 3 <= calibration.threshold < 3.001
         assert not (scores > calibration.threshold).any()
         assert np.isfinite(calibration.percentile(scores)).all()
     labels = np.repeat([0.0, 1.0], 100)
