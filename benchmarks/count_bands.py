@@ -14,6 +14,7 @@ from offbeat.spark import open_session
 
 _DAYS = 60
 _MOST_ACTIVE_DAYS = 12
+_USUAL = 11 / 3  # sum of squares over sum, of one to five accesses
 
 
 def series(spark: SparkSession, entities: int) -> DataFrame:
@@ -34,6 +35,7 @@ def series(spark: SparkSession, entities: int) -> DataFrame:
                 + F.abs(F.xxhash64("id", number)) % 5
                 + F.when(jump & (number >= 18_000 + _DAYS - _DAYS // _MOST_ACTIVE_DAYS), 200).otherwise(0)
             ).alias("n"),
+            F.lit(_USUAL).alias("usual"),
         ),
     )
     return ids.select(

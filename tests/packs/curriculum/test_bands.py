@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import mannwhitneyu
 
-from offbeat.packs.curriculum.questions.bands import METHODS, score_series
+from offbeat.packs.curriculum.questions.bands import METHODS, score_block, score_series
 from offbeat.packs.curriculum.questions.crossing import find_fall
 from offbeat.packs.curriculum.questions.students import rank_test
 
@@ -81,3 +81,19 @@ def test_where_nothing_falls_there_is_no_sharp_change():
     n = rng.integers(150, 250, 200).astype(float)
     x = rng.binomial(n.astype(int), 0.05).astype(float)
     assert find_fall(n, x)[3] < 20
+
+
+@pytest.mark.parametrize("method", ["bollinger", "ewma"])
+def test_who_comes_seldom_and_reads_as_much_as_others_do_is_not_odd(method):
+    """A month without a visit lets expect nothing; the next visit is no anomaly, one of ten times the size is."""
+    rng = np.random.default_rng(6)
+    users, days = 400, 300
+    sizes = 1 + rng.lognormal(1.5, 0.7, (users, days)).astype(int)
+    values = np.where(rng.random((users, days)) < 0.04, sizes, 0).astype(float)
+    values[:, 0], values[7, 250] = 3, 160
+    before = np.cumsum(np.stack([values.sum(axis=0), (values**2).sum(axis=0)]), axis=1)
+    usual = np.tile(np.append(1.0, before[1, :-1] / before[0, :-1]), (users, 1))
+    found = score_block(values, np.full(users, days), method, usual=usual, **KNOBS)
+    odd = found["p_value"] < 1e-6
+    assert list(zip(found["row"][odd].tolist(), found["at"][odd].tolist(), strict=True)) == [(7, 250)]
+    assert (found["p_value"] < 0.01).mean() < 0.02

@@ -9,12 +9,13 @@ from offbeat.packs.curriculum.questions.bands import score_series
 from offbeat.packs.curriculum.questions.blocks import blocks_of, scored_block
 
 KNOBS = {"span": 7, "k": 3.0, "season": 7}
-TYPE = pa.list_(pa.struct([("number", pa.int32()), ("n", pa.int64())]))
+TYPE = pa.list_(pa.struct([("number", pa.int32()), ("n", pa.int64()), ("usual", pa.float64())]))
 
 
 def batch_of(series):
     rows = [
-        [{"number": first + at, "n": n} for at, n in enumerate(values) if n] for _, _, first, values in series
+        [{"number": first + at, "n": n, "usual": 1.0} for at, n in enumerate(values) if n]
+        for _, _, first, values in series
     ]
     columns = [[one[0] for one in series], [one[1] for one in series]]
     return pa.RecordBatch.from_arrays(

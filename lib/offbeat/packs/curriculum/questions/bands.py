@@ -7,6 +7,7 @@ import numpy as np
 METHODS = ("bollinger", "ewma", "stl")
 _LEAST_PAST = 4
 _SEASONS = 8  # of the past that STL looks at
+_LEARNT = 100.0  # accesses of its own from which a series says more of its clumps than its kind does
 
 
 def score_series(
@@ -19,9 +20,20 @@ def score_series(
 
 
 def score_block(
-    values: np.ndarray, lengths: np.ndarray, method: str, *, span: int, k: float, season: int
+    values: np.ndarray,
+    lengths: np.ndarray,
+    method: str,
+    *,
+    span: int,
+    k: float,
+    season: int,
+    usual: np.ndarray | None = None,
 ) -> dict[str, np.ndarray]:
     """Judge each period that has accesses against the periods before it, for many series at once.
+
+    Accesses come in visits, not one by one, and many series are empty on most days: a band of a month without a visit
+    says nothing of how large a visit is. So a series varies at least as the sizes of its own earlier periods do, and
+    those of its kind while it has few of its own, and the chance is that of so many *given that there are any*.
 
     Args:
         values: counts, a series in each row, filled up with anything behind its end.
@@ -29,6 +41,7 @@ def score_block(
         method: bollinger (mean and deviation of the last `span` periods), ewma (the same, older ones weighing less),
             stl (trend and season of the last eight seasons, fitted at the season's beginning).
         span, k, season: see Rules.
+        usual: like values, the size of its kind's periods before each one (sum of squares over sum); without it, 1.
 
     Returns:
         row, at (place in the series), accesses, expected, upper, lower, pct_b, p_value: one entry per judged period.
@@ -40,6 +53,7 @@ def score_block(
     judged = (values > 0) & (place >= least) & (place < lengths[:, None]) & np.isfinite(middles)
     row, at = np.nonzero(judged)
     n, middle, deviation = values[row, at], np.maximum(middles[row, at], 0.0), deviations[row, at]
+    clump = _clump(values, usual)[row, at]
     width = k * np.maximum(deviation, np.sqrt(np.maximum(middle, 1.0)) / 2)
     upper, lower = middle + width, np.maximum(middle - width, 0.0)
     return {
@@ -50,12 +64,12 @@ def score_block(
         "upper": upper,
         "lower": lower,
         "pct_b": (n - lower) / (upper - lower),
-        "p_value": tail(n, middle, deviation**2),
+        "p_value": tail(n, middle, np.maximum(deviation**2, (middle + 0.5) * clump)),
     }
 
 
 def tail(n: np.ndarray, mean: np.ndarray, variance: np.ndarray) -> np.ndarray:
-    """Chance of `n` or more: a negative binomial of that mean and variance, Poisson where it varies no more than that.
+    """Chance of `n` or more where there are any: a negative binomial, Poisson where it varies no more than that.
 
     The mean has half an access added: a past of nothing does not make anything impossible. At or below the mean
     nothing is odd, and 1 is said without looking.
@@ -68,10 +82,20 @@ def tail(n: np.ndarray, mean: np.ndarray, variance: np.ndarray) -> np.ndarray:
     n, mean, variance = n[high], mean[high], variance[high]
     wide = variance > mean * 1.05
     size = mean[wide] ** 2 / (variance[wide] - mean[wide])
-    above = poisson.sf(n - 1, mean)
-    above[wide] = nbinom.sf(n[wide] - 1, size, mean[wide] / variance[wide])
-    found[high] = np.clip(above, 1e-300, 1.0)
+    above, any_ = poisson.sf(n - 1, mean), -np.expm1(-mean)
+    share = mean[wide] / variance[wide]
+    above[wide], any_[wide] = nbinom.sf(n[wide] - 1, size, share), -np.expm1(size * np.log(share))
+    found[high] = np.clip(above / any_, 1e-300, 1.0)
     return found
+
+
+def _clump(values: np.ndarray, usual: np.ndarray | None) -> np.ndarray:
+    """Variance over mean of the periods before each one, at least 1; that of the kind where there are few accesses."""
+    sums, squares = (np.pad(np.cumsum(x, axis=1), ((0, 0), (1, 0)))[:, :-1] for x in (values, values**2))
+    prior = np.ones_like(values) if usual is None else usual
+    size = (squares + _LEARNT * prior) / (sums + _LEARNT)
+    mean: np.ndarray = sums / np.maximum(np.arange(values.shape[1]), 1)
+    return np.maximum(size - mean, 1.0)
 
 
 def _bands(

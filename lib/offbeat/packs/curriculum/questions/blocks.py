@@ -31,22 +31,24 @@ class Block:
 
     Attributes:
         values: a series in each row, zeros behind its end.
+        usual: the size of its kind's periods before each one that has accesses, ones elsewhere.
         lengths: periods of each. first: number of the first period of each.
     """
 
     kind: str
     entities: pa.Array
     values: np.ndarray
+    usual: np.ndarray
     lengths: np.ndarray
     first: np.ndarray
 
 
 def blocks_of(batch: pa.RecordBatch) -> Iterator[Block]:
-    """Dense blocks of the series in a batch: entity_kind, entity, counts (list of number and n, in order)."""
+    """Dense blocks of the series in a batch: entity_kind, entity, counts (list of number, n and usual, in order)."""
     lists = batch.column("counts")
     offsets = lists.offsets.to_numpy() - lists.offsets[0].as_py()
     flat = lists.flatten()
-    number, n = flat.field("number").to_numpy(), flat.field("n").to_numpy()
+    number, n, size = (flat.field(name).to_numpy() for name in ("number", "n", "usual"))
     first, last = number[offsets[:-1]], number[offsets[1:] - 1]
     lengths = last - first + 1
     kinds = np.array(batch.column("entity_kind").to_pylist(), dtype=object)
@@ -55,10 +57,13 @@ def blocks_of(batch: pa.RecordBatch) -> Iterator[Block]:
         mine = mine[np.argsort(lengths[mine], kind="stable")]
         for part in _parts(mine, lengths):
             values = np.zeros((len(part), int(lengths[part[-1]])))
+            usual = np.ones_like(values)
             for row, place in enumerate(part):
                 cells = slice(offsets[place], offsets[place + 1])
-                values[row, number[cells] - first[place]] = n[cells]
-            yield Block(kind, batch.column("entity").take(pa.array(part)), values, lengths[part], first[part])
+                at = number[cells] - first[place]
+                values[row, at], usual[row, at] = n[cells], size[cells]
+            entities = batch.column("entity").take(pa.array(part))
+            yield Block(kind, entities, values, usual, lengths[part], first[part])
 
 
 def _parts(mine: np.ndarray, lengths: np.ndarray) -> Iterator[np.ndarray]:
@@ -82,7 +87,7 @@ def scored_block(
         seasonal: kinds of entities that STL watches too.
     """
     for method in METHODS if block.kind in seasonal else METHODS[:2]:
-        found = score_block(block.values, block.lengths, method, **knobs)  # type: ignore[arg-type]
+        found = score_block(block.values, block.lengths, method, usual=block.usual, **knobs)  # type: ignore[arg-type]
         period = block.first[found["row"]] + found["at"]
         odd = found["p_value"] <= _KEPT
         entities = block.entities.take(pa.array(found["row"][odd]))

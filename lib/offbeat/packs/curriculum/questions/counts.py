@@ -21,7 +21,7 @@ _PERIOD_DAYS = {"day": 1, "week": 7}
 def series(accesses: DataFrame, rules: Rules) -> DataFrame:
     """Accesses by entity and period, one row per entity: entity_kind, entity, first (period number), counts.
 
-    `counts` holds pairs of a period's number and its accesses, where there are any, in order of time.
+    `counts` holds a period's number, its accesses, where there are any, and what is usual by then, in order of time.
     """
     number = period_number(F.col("day"), rules.period)
     wanted = accesses.where("kind <> 'static'")
@@ -35,8 +35,27 @@ def series(accesses: DataFrame, rules: Rules) -> DataFrame:
         )
         parts.append(counted.select(F.lit(kind).alias("entity_kind"), "entity", "number", "n"))
     every = reduce(DataFrame.unionByName, parts)
-    pairs = F.sort_array(F.collect_list(F.struct("number", "n")))
-    return every.groupBy("entity_kind", "entity").agg(pairs.alias("counts"))
+    return series_of(every)
+
+
+def series_of(counted: DataFrame) -> DataFrame:
+    """Series, as `series` gives them, of rows entity_kind, entity, number, n."""
+    usual = _usual_sizes(counted)
+    cells = F.sort_array(F.collect_list(F.struct("number", "n", "usual")))
+    known = counted.join(F.broadcast(usual), ["entity_kind", "number"])
+    return known.groupBy("entity_kind", "entity").agg(cells.alias("counts"))
+
+
+def _usual_sizes(counted: DataFrame) -> DataFrame:
+    """How large periods with accesses were before each period, by kind of entity; as many rows as the calendar has.
+
+    The sum of squares over the sum: what one access finds in its entity's period, on average.
+    """
+    n = F.col("n").cast("double")
+    by_period = counted.groupBy("entity_kind", "number").agg(F.sum(n).alias("_n"), F.sum(n * n).alias("_squares"))
+    before = Window.partitionBy("entity_kind").orderBy("number").rowsBetween(Window.unboundedPreceding, -1)
+    size = F.sum("_squares").over(before) / F.sum("_n").over(before)
+    return by_period.select("entity_kind", "number", F.coalesce(size, F.lit(1.0)).alias("usual"))
 
 
 def count_anomalies(found: DataFrame, rules: Rules) -> DataFrame:
