@@ -47,8 +47,8 @@ class Rules:
     ranked_from: int = 200
     fast_s: float = 10.0
     burst: int = 40
-    swaps: int = 12
-    swap_days: int = 4
+    swaps: int = 6
+    swap_days: int = 3
     probes: int = 8
     silence_days: int = 180
     crossings: int = 3

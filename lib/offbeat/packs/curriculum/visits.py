@@ -193,8 +193,8 @@ def _laid_out(
 def _shared(
     time: np.ndarray, visit: np.ndarray, ip: np.ndarray, homes: _Homes, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Let a second person use the account: in half of the visits every other row comes from elsewhere."""
-    second = (rng.random(visit.max() + 1) < 0.5)[visit] & (rng.random(len(time)) < 0.5)  # noqa: PLR2004
+    """Let a second person use the account: in most visits every other row comes from elsewhere."""
+    second = (rng.random(visit.max() + 1) < 0.9)[visit] & (rng.random(len(time)) < 0.5)  # noqa: PLR2004
     return time, np.where(second, homes.stranger, ip)
 
 
