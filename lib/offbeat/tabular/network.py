@@ -49,7 +49,7 @@ def fit_network(  # noqa: PLR0913 - a network has as many knobs
     rate: float = 0.003,
     penalty: float = 1e-4,
     epochs: int = 60,
-    batch: int = 64,
+    batch: int = 256,
 ) -> Network:
     """Fit a network; training stops early where held-out rows no longer gain.
 
