@@ -44,8 +44,10 @@ def _key_figures(facts: Facts) -> list[KeyFigure]:
         row = facts.value(question, champion, "roc_auc", facts.split) if champion else None
         if row is not None:
             base = facts.value(question, "test", "share_charting", facts.split)
-            note = f"{champion}; 95 % {form.number(row['low'])} to {form.number(row['high'])}; {row['n']} "
-            "titles held out"
+            note = (
+                f"{champion}; 95 % {form.number(row['low'])} to {form.number(row['high'])}; "
+                f"{row['n']} titles held out"
+            )
             note += f", {form.share(base['value'])} yes" if base else ""
             made.append(KeyFigure(f"{label}: ROC-AUC", form.number(row["value"]), note))
     leaky = facts.value(BEFORE, "hours_filled_with_zero", "roc_auc", facts.split)
