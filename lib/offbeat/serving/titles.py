@@ -149,9 +149,14 @@ def _words(each: Any) -> str:
         return f"unknown field; known are {', '.join(Title.model_fields)}"
     for bound, way in _BOUNDS.items():
         if bound in context:
-            return f"expected {way} {context[bound]:,g}, got {shortened(str(each['input']))}"
+            return f"expected {way} {context[bound]:,g}, got {_typed(each['input'])}"
     text = str(each["msg"]).removeprefix("Value error, ").removeprefix("Input ")
     return text[:1].lower() + text[1:]
+
+
+def _typed(value: Any) -> str:
+    """A number as one types it: 500 rather than 500.0."""
+    return shortened(f"{value:.15g}" if isinstance(value, float) else str(value))
 
 
 def shortened(text: str) -> str:
