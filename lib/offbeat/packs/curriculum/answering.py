@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import Callable, Iterator
 
 from pyspark import StorageLevel
@@ -24,6 +26,8 @@ from offbeat.packs.curriculum.rules import Rules
 from offbeat.tables import Lake, Table
 from offbeat.tables.contract import ANOMALIES, INGESTED, SESSION_SCORES, SESSIONS
 
+log = logging.getLogger(__name__)
+
 Made = tuple[Table, Callable[[], DataFrame]]
 
 
@@ -44,8 +48,10 @@ class Answering:
         written = {}
         try:
             for table, make in self._tables(accesses):
+                began = time.monotonic()
                 self.lake.overwrite(table, make())
                 written[table.name] = self.lake.read(table).count()
+                log.info("%s: %d rows in %.1f s", table.name, written[table.name], time.monotonic() - began)
             told = Teller(self.lake, self.rules).answers()
             self.lake.overwrite(T.ANSWERS, self.lake.spark.createDataFrame(told, T.ANSWERS.schema))
         finally:
