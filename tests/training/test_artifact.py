@@ -1,7 +1,9 @@
 """A model is opened whole and unchanged, or not at all."""
 
+import hashlib
 import io
 import json
+import os
 import subprocess
 import sys
 import zipfile
@@ -14,7 +16,7 @@ from offbeat.detectors import DETECTORS, create
 from offbeat.detectors.base import Sequences
 from offbeat.detectors.vocabulary import Vocabulary
 from offbeat.errors import GuardFailed, UsageError
-from offbeat.training import artifact as artifacts
+from offbeat.sealed import to_json
 from offbeat.training.artifact import load_artifact, load_artifact_bytes, pack_artifact, save_artifact
 from offbeat.training.calibration import calibrate_scores
 
@@ -130,8 +132,8 @@ def rewrite(folder, change):
     manifest = json.loads(path.read_bytes())
     change(manifest)
     manifest.pop("sha256")
-    manifest["sha256"] = artifacts.hashlib.sha256(artifacts._to_json(manifest)).hexdigest()
-    path.write_bytes(artifacts._to_json(manifest))
+    manifest["sha256"] = hashlib.sha256(to_json(manifest)).hexdigest()
+    path.write_bytes(to_json(manifest))
 
 
 def test_a_newer_format_is_refused(model):
@@ -149,7 +151,7 @@ def test_a_detector_of_later_times_is_refused(model):
 def test_a_foreign_vocabulary_is_refused(model, tmp_path):
     other = Vocabulary.fit({"a": 9, "b": 8, "c": 7, "d": 1})
     (model / "vocabulary.json").write_text(other.to_json())
-    digest = artifacts.hashlib.sha256(other.to_json().encode()).hexdigest()
+    digest = hashlib.sha256(other.to_json().encode()).hexdigest()
     rewrite(model, lambda manifest: manifest["files"].update({"vocabulary.json": digest}))
     with pytest.raises(GuardFailed, match="vocabulary"):
         load_artifact(model)
@@ -174,7 +176,7 @@ def test_nothing_is_seen_of_a_model_that_could_not_be_written(tmp_path, monkeypa
     def full(_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(artifacts.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space"):
         save(tmp_path, "ngram2")
     assert list(tmp_path.iterdir()) == []

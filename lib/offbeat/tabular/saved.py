@@ -10,10 +10,6 @@ import dataclasses
 import hashlib
 import io
 import json
-import os
-import shutil
-import tempfile
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from offbeat.errors import GuardFailed, UsageError
+from offbeat.errors import GuardFailed
+from offbeat.sealed import check, pack, read_folder, sealed, to_json, unpack, write_folder
 from offbeat.tabular.base import Model
 from offbeat.tabular.calibration import Calibrated
 from offbeat.tabular.ensembles import Bundle, Columns, Stacking, Voting
@@ -32,7 +29,7 @@ from offbeat.tabular.scaling import Scaling
 from offbeat.tabular.trees import Trees
 
 FORMAT = 1
-_MANIFEST, _MODEL, _ARRAYS = "manifest.json", "model.json", "arrays.npz"
+_MODEL, _ARRAYS = "model.json", "arrays.npz"
 _KINDS = {
     kind.__name__: kind
     for kind in (
@@ -49,7 +46,6 @@ _KINDS = {
         Voting,
     )
 }
-_ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 
 
 @dataclass(frozen=True)
@@ -94,23 +90,17 @@ def save_model(
         f"extra/{key}": np.asarray(value) for key, value in (extra or {}).items()
     }
     tree = _packed(model, arrays)
-    files = {_MODEL: _to_json({"model": tree, "columns": list(columns)}), _ARRAYS: _to_npz(arrays)}
+    files = {_MODEL: to_json({"model": tree, "columns": list(columns)}), _ARRAYS: _to_npz(arrays)}
     digest = hashlib.sha256(
         b"".join(hashlib.sha256(files[key]).digest() for key in sorted(files))
     ).hexdigest()
     version = f"{name}-{digest[:12]}"
-    manifest = {
-        "format": FORMAT,
-        "version": version,
-        "record": dict(record or {}),
-        "files": {key: hashlib.sha256(data).hexdigest() for key, data in sorted(files.items())},
-    }
-    files[_MANIFEST] = _to_json({**manifest, "sha256": hashlib.sha256(_to_json(manifest)).hexdigest()})
+    files = sealed({"format": FORMAT, "version": version, "record": dict(record or {})}, files)
     target = Path(folder) / version
     if target.exists():
         load_model(target)
     else:
-        _write_folder(target, files)
+        write_folder(target, files)
     return version
 
 
@@ -121,7 +111,7 @@ def load_model(folder: Path | str) -> SavedModel:
         UsageError: there is no such folder.
         GuardFailed: a file is missing, unexpected or changed, or the format is newer.
     """
-    return _open(_read_folder(Path(folder)), f"model {folder}")
+    return _open(read_folder(Path(folder)), f"model {folder}")
 
 
 def pack_model(folder: Path | str) -> bytes:
@@ -129,13 +119,9 @@ def pack_model(folder: Path | str) -> bytes:
 
     Raises: GuardFailed: as `load_model`.
     """
-    files = _read_folder(Path(folder))
-    _check(files, f"model {folder}")
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for key in sorted(files):
-            archive.writestr(zipfile.ZipInfo(key, _ZIP_TIME), files[key], zipfile.ZIP_DEFLATED)
-    return buffer.getvalue()
+    files = read_folder(Path(folder))
+    check(files, f"model {folder}", newest=FORMAT)
+    return pack(files)
 
 
 def load_packed(data: bytes) -> SavedModel:
@@ -143,9 +129,7 @@ def load_packed(data: bytes) -> SavedModel:
 
     Raises: GuardFailed: as `load_model`.
     """
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        files = {key: archive.read(key) for key in archive.namelist()}
-    return _open(files, "packed model")
+    return _open(unpack(data), "packed model")
 
 
 def _packed(value: Any, arrays: dict[str, np.ndarray]) -> Any:
@@ -175,7 +159,7 @@ def _unpacked(value: Any, arrays: Mapping[str, np.ndarray]) -> Any:
 
 
 def _open(files: Mapping[str, bytes], where: str) -> SavedModel:
-    manifest = _check(files, where)
+    manifest = check(files, where, newest=FORMAT)
     try:
         with np.load(io.BytesIO(files[_ARRAYS]), allow_pickle=False) as found:
             arrays = {key: found[key] for key in found.files}
@@ -193,66 +177,7 @@ def _open(files: Mapping[str, bytes], where: str) -> SavedModel:
         raise GuardFailed(f"{where}: its files don't belong together ({error}); train it again") from error
 
 
-def _check(files: Mapping[str, bytes], where: str) -> dict[str, Any]:
-    """The manifest, after every other file was compared with it."""
-    if _MANIFEST not in files:
-        raise GuardFailed(f"{where}: {_MANIFEST} is missing; restore it or train again")
-    try:
-        manifest: dict[str, Any] = json.loads(files[_MANIFEST])
-        rest = {key: value for key, value in manifest.items() if key != "sha256"}
-        intact = hashlib.sha256(_to_json(rest)).hexdigest() == manifest["sha256"]
-        newer = int(manifest["format"]) > FORMAT
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise GuardFailed(
-            f"{where}: {_MANIFEST} is not readable ({error}); restore it or train again"
-        ) from error
-    if newer:
-        raise GuardFailed(
-            f"{where}: its format is newer than {FORMAT}, which this offbeat reads; update offbeat"
-        )
-    if not intact:
-        raise GuardFailed(f"{where}: {_MANIFEST} was changed after it was saved; restore it or train again")
-    for name in sorted(set(files) ^ ({*manifest["files"], _MANIFEST})):
-        what = (
-            "does not belong to it; take it away"
-            if name in files
-            else "is missing; restore it or train again"
-        )
-        raise GuardFailed(f"{where}: {name} {what}")
-    for name, expected in manifest["files"].items():
-        if hashlib.sha256(files[name]).hexdigest() != expected:
-            raise GuardFailed(f"{where}: {name} was changed after it was saved; restore it or train again")
-    return manifest
-
-
-def _read_folder(folder: Path) -> dict[str, bytes]:
-    if not folder.is_dir():
-        raise UsageError(f"model {folder}: there is none; run train, or name a version that is there")
-    return {path.name: path.read_bytes() if path.is_file() else b"" for path in folder.iterdir()}
-
-
-def _write_folder(target: Path, files: Mapping[str, bytes]) -> None:
-    """Write into a hidden sibling and rename it."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
-    try:
-        for name, data in files.items():
-            with (draft / name).open("wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-        draft.chmod(0o755)  # mkdtemp makes it the owner's alone
-        draft.rename(target)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
-
-
 def _to_npz(arrays: Mapping[str, np.ndarray]) -> bytes:
     buffer = io.BytesIO()
     np.savez_compressed(buffer, allow_pickle=False, **arrays)
     return buffer.getvalue()
-
-
-def _to_json(values: Mapping[str, Any]) -> bytes:
-    """One form for one content: sorted keys, ASCII, no NaN."""
-    return json.dumps(values, indent=1, sort_keys=True, allow_nan=False).encode()

@@ -7,14 +7,8 @@ Files: manifest.json (format, detector, settings, versions, SHA-256 of each othe
 from __future__ import annotations
 
 import hashlib
-import io
 import json
-import os
 import platform
-import shutil
-import tempfile
-import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from importlib import metadata
@@ -24,15 +18,14 @@ from typing import Any
 from offbeat.detectors import DETECTORS
 from offbeat.detectors.base import STATE_FILE, Detector, History, Sequences
 from offbeat.detectors.vocabulary import Vocabulary
-from offbeat.errors import GuardFailed, UsageError
+from offbeat.errors import GuardFailed
+from offbeat.sealed import check, pack, read_folder, sealed, to_json, unpack, write_folder
 from offbeat.training.baseline import Baseline, describe_normal
 from offbeat.training.calibration import Calibration
 from offbeat.training.forecast import Forecast
 
 FORMAT = 1
-MANIFEST = "manifest.json"
 _LIBRARIES = ("numpy", "keras", "tensorflow", "tensorflow-cpu", "pyarrow")
-_ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 
 
 @dataclass(frozen=True)
@@ -114,21 +107,21 @@ def save_artifact(  # noqa: PLR0913 - a model has as many parts
     core = {
         **detector.to_files(),
         "vocabulary.json": vocabulary.to_json().encode(),
-        "calibration.json": _to_json(calibration.to_dict()),
+        "calibration.json": to_json(calibration.to_dict()),
     }
     version = f"{detector.name}-{_hash_all(core)[:12]}"
     files = {
         **core,
-        "baseline.json": _to_json(baseline.to_dict()),
-        "metrics.json": _to_json({**_kept_figures(history), **(metrics or {})}),
-        "history.json": _to_json(history.to_dict()),
+        "baseline.json": to_json(baseline.to_dict()),
+        "metrics.json": to_json({**_kept_figures(history), **(metrics or {})}),
+        "history.json": to_json(history.to_dict()),
     }
-    files[MANIFEST] = _to_json(_manifest(version, detector, vocabulary, files, record or {}))
+    files = sealed(_manifest(version, detector, vocabulary, files, record or {}), files)
     target = Path(folder) / version
     if target.exists():
         load_artifact(target)
     else:
-        _write_folder(target, files)
+        write_folder(target, files)
     return version
 
 
@@ -139,7 +132,7 @@ def _manifest(
     files: Mapping[str, bytes],
     record: Mapping[str, Any],
 ) -> dict[str, Any]:
-    manifest = {
+    return {
         "format": FORMAT,
         "version": version,
         "detector": detector.name,
@@ -152,9 +145,7 @@ def _manifest(
             **_library_versions(),
         },
         "record": dict(record),
-        "files": {name: hashlib.sha256(data).hexdigest() for name, data in sorted(files.items())},
     }
-    return {**manifest, "sha256": hashlib.sha256(_to_json(manifest)).hexdigest()}
 
 
 def _library_versions() -> dict[str, str]:
@@ -176,22 +167,6 @@ def _kept_figures(history: History) -> dict[str, Any]:
     return {name: values[name][history.best_epoch] for name in names if history.best_epoch >= 0}
 
 
-def _write_folder(target: Path, files: Mapping[str, bytes]) -> None:
-    """Write into a hidden sibling and rename it; the manifest comes last."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
-    try:
-        for name, data in files.items():
-            with (draft / name).open("wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-        draft.chmod(0o755)  # mkdtemp makes it the owner's alone
-        draft.rename(target)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
-
-
 def load_artifact(folder: Path | str) -> Artifact:
     """Open a model, after checking all of it.
 
@@ -199,7 +174,7 @@ def load_artifact(folder: Path | str) -> Artifact:
         UsageError: there is no such folder.
         GuardFailed: a file is missing, unexpected or changed, the vocabulary is another's, or the format is newer.
     """
-    return _open(_read_folder(Path(folder)), f"model {folder}")
+    return _open(read_folder(Path(folder)), f"model {folder}")
 
 
 def pack_artifact(folder: Path | str) -> bytes:
@@ -207,13 +182,9 @@ def pack_artifact(folder: Path | str) -> bytes:
 
     Raises: GuardFailed: as `load_artifact`.
     """
-    files = _read_folder(Path(folder))
-    _check(files, f"model {folder}")
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name in sorted(files):
-            archive.writestr(zipfile.ZipInfo(name, _ZIP_TIME), files[name], zipfile.ZIP_DEFLATED)
-    return buffer.getvalue()
+    files = read_folder(Path(folder))
+    check(files, f"model {folder}", newest=FORMAT)
+    return pack(files)
 
 
 def load_artifact_bytes(data: bytes) -> Artifact:
@@ -221,22 +192,11 @@ def load_artifact_bytes(data: bytes) -> Artifact:
 
     Raises: GuardFailed: as `load_artifact`, and where the bytes are not such a zip.
     """
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            files = {name: archive.read(name) for name in archive.namelist()}
-    except (zipfile.BadZipFile, NotImplementedError, EOFError, OSError, zlib.error) as error:
-        raise GuardFailed(f"packed model: not readable ({error}); pack it again from its folder") from error
-    return _open(files, "packed model")
-
-
-def _read_folder(folder: Path) -> dict[str, bytes]:
-    if not folder.is_dir():
-        raise UsageError(f"model {folder}: there is none; run train, or name a version that is there")
-    return {path.name: path.read_bytes() if path.is_file() else b"" for path in folder.iterdir()}
+    return _open(unpack(data), "packed model")
 
 
 def _open(files: Mapping[str, bytes], where: str) -> Artifact:
-    manifest = _check(files, where)
+    manifest = check(files, where, newest=FORMAT)
     try:
         vocabulary = Vocabulary.from_json(files["vocabulary.json"].decode())
         detector = DETECTORS[manifest["detector"]].from_files(files)
@@ -258,50 +218,8 @@ def _open(files: Mapping[str, bytes], where: str) -> Artifact:
         raise GuardFailed(f"{where}: its files don't belong together ({error}); train it again") from error
 
 
-def _check(files: Mapping[str, bytes], where: str) -> dict[str, Any]:
-    """The manifest, after every other file was compared with it."""
-    manifest = _read_manifest(files[MANIFEST], where) if MANIFEST in files else None
-    if manifest is None:
-        raise GuardFailed(f"{where}: {MANIFEST} is missing; restore it or train again")
-    listed = set(manifest["files"]) | {MANIFEST}
-    for name in sorted(listed - set(files)):
-        raise GuardFailed(f"{where}: {name} is missing; restore it or train again")
-    for name in sorted(set(files) - listed):
-        raise GuardFailed(f"{where}: {name} does not belong to it; take it away")
-    for name, expected in manifest["files"].items():
-        if hashlib.sha256(files[name]).hexdigest() != expected:
-            raise GuardFailed(f"{where}: {name} was changed after it was saved; restore it or train again")
-    return manifest
-
-
-def _read_manifest(data: bytes, where: str) -> dict[str, Any]:
-    try:
-        manifest: dict[str, Any] = json.loads(data)
-        newer = int(manifest["format"]) > FORMAT
-        rest = {name: value for name, value in manifest.items() if name != "sha256"}
-        intact = (
-            _to_json(manifest) == data and hashlib.sha256(_to_json(rest)).hexdigest() == manifest["sha256"]
-        )
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise GuardFailed(
-            f"{where}: {MANIFEST} is not readable ({error}); restore it or train again"
-        ) from error
-    if newer:
-        raise GuardFailed(
-            f"{where}: its format {manifest['format']} is newer than {FORMAT}, which this offbeat reads; update offbeat"
-        )
-    if not intact:
-        raise GuardFailed(f"{where}: {MANIFEST} was changed after it was saved; restore it or train again")
-    return manifest
-
-
 def _hash_all(files: Mapping[str, bytes]) -> str:
     digest = hashlib.sha256()
     for name in sorted(files):
         digest.update(name.encode() + b"\0" + hashlib.sha256(files[name]).digest())
     return digest.hexdigest()
-
-
-def _to_json(values: Mapping[str, Any]) -> bytes:
-    """One form for one content: sorted keys, ASCII, no NaN."""
-    return json.dumps(values, indent=1, sort_keys=True, allow_nan=False).encode()
