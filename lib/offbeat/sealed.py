@@ -64,9 +64,7 @@ def _read_manifest(data: bytes, where: str, newest: int) -> dict[str, Any]:
         manifest: dict[str, Any] = json.loads(data)
         newer = int(manifest["format"]) > newest
         rest = {name: value for name, value in manifest.items() if name != "sha256"}
-        intact = (
-            to_json(manifest) == data and hashlib.sha256(to_json(rest)).hexdigest() == manifest["sha256"]
-        )
+        intact = to_json(manifest) == data and hashlib.sha256(to_json(rest)).hexdigest() == manifest["sha256"]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise GuardFailed(
             f"{where}: {MANIFEST} is not readable ({error}); restore it or train again"

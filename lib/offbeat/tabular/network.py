@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -70,24 +71,43 @@ def fit_network(  # noqa: PLR0913 - a network has as many knobs
         )
         model.add(keras.layers.Dropout(dropout, seed=seed))
     model.add(keras.layers.Dense(1))
-    model.compile(keras.optimizers.Adam(rate), keras.losses.BinaryCrossentropy(from_logits=True))
-    order = np.random.default_rng(seed).permutation(len(table))
-    n_held = int(len(table) * _HELD_OUT)
-    held, learn = order[:n_held], order[n_held:]
-    stop = keras.callbacks.EarlyStopping(patience=_STOP_AFTER, restore_best_weights=True)
-    truth = np.asarray(labels, np.float32)[:, None]
-    model.fit(
-        table[learn],
-        truth[learn],
-        sample_weight=np.asarray(weights, np.float32)[learn],
-        validation_data=(table[held], truth[held], np.asarray(weights, np.float32)[held]),
-        epochs=epochs,
-        batch_size=batch,
-        verbose=0,
-        callbacks=[stop],
+    model.compile(
+        keras.optimizers.Adam(rate), keras.losses.BinaryCrossentropy(from_logits=True), jit_compile=False
     )
+    sides = table, np.asarray(labels, np.float32)[:, None], np.asarray(weights, np.float32)
+    _train(model, sides, epochs=epochs, batch=batch, seed=seed)
     arrays = [np.asarray(one, np.float64) for one in model.get_weights()]
     return Network(scaling, tuple(arrays[0::2]), tuple(arrays[1::2]))
+
+
+def _train(
+    model: Any, sides: tuple[np.ndarray, np.ndarray, np.ndarray], *, epochs: int, batch: int, seed: int
+) -> None:
+    """Train until held-out rows no longer gain, and keep the weights of the best epoch.
+
+    Of few rows Keras' own loop is mostly overhead: batch by batch it takes a fifth of the time.
+
+    Args:
+        sides: inputs, truth and what each row counts for.
+    """
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(len(sides[0]))
+    n_held = int(len(order) * _HELD_OUT)
+    held, learn = order[:n_held], order[n_held:]
+    best, kept, since = np.inf, model.get_weights(), 0
+    for _ in range(epochs):
+        learn = rng.permutation(learn)
+        for first in range(0, len(learn), batch):
+            rows = learn[first : first + batch]
+            model.train_on_batch(*(side[rows] for side in sides))
+        loss = float(model.test_on_batch(*(side[held] for side in sides)))
+        if loss < best:
+            best, kept, since = loss, model.get_weights(), 0
+        else:
+            since += 1
+            if since >= _STOP_AFTER:
+                break
+    model.set_weights(kept)
 
 
 def tune_network(

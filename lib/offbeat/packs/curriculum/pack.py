@@ -21,6 +21,7 @@ from offbeat.packs.curriculum.presets import flat
 from offbeat.packs.curriculum.rules import Rules
 from offbeat.packs.curriculum.settings import Settings
 from offbeat.packs.curriculum.tables import ACCESSES, ANSWERS, CURRICULUM_TRUTH
+from offbeat.packs.knobs import log_progress
 from offbeat.tables import Lake
 from offbeat.tables.contract import EVENTS, SESSIONS
 
@@ -41,7 +42,7 @@ def generate(lake: Lake, conf: Config) -> dict[str, Any]:
         raise UsageError("config generate.path: missing; say which folder the log goes to")
     settings = Settings.of(wanted.settings, plant=wanted.plant)
     counts = write_log(
-        wanted.path, rows=wanted.rows, seed=wanted.seed, settings=settings, progress=_log_progress
+        wanted.path, rows=wanted.rows, seed=wanted.seed, settings=settings, progress=log_progress
     )
     if counts["written"] or not lake.exists(CURRICULUM_TRUTH):
         truth = lake.spark.read.parquet(str(Path(wanted.path).absolute() / "truth"))
@@ -135,7 +136,3 @@ def story(lake: Lake, conf: Config) -> list[str]:
 
 
 STEPS = {"sessionize": sessionize, "report": report}
-
-
-def _log_progress(what: str, done: int, total: int) -> None:
-    log.info("%s: %d of %d parts", what, done, total)

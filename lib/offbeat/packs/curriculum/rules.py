@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from offbeat.errors import UsageError
 from offbeat.packs.curriculum.tables import ACCESSES
+from offbeat.packs.knobs import refuse, unknown
 
 UNKNOWN_COHORT = "Unknown cohort"
 
@@ -69,7 +68,7 @@ class Rules:
             UsageError: a key is unknown or a value can't be; all are named.
         """
         known = {each.name: each for each in dataclasses.fields(cls)}
-        problems = [_unknown(str(key), list(known)) for key in given if key not in known]
+        problems = [unknown(key, known) for key in given if key not in known]
         values: dict[str, Any] = {}
         for key, value in given.items():
             if key not in known:
@@ -78,8 +77,7 @@ class Rules:
                 values[key] = _checked(key, value, getattr(cls(), key))
             except (TypeError, ValueError):
                 problems.append(f"{key}: can't be {value!r}; the default is {getattr(cls(), key)!r}")
-        if problems:
-            raise UsageError(f"config rules: {'; '.join(problems)}")
+        refuse("rules", problems)
         return cls(**values)
 
 
@@ -106,10 +104,3 @@ def _checked(key: str, value: Any, default: Any) -> Any:
     if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
         raise ValueError(value)
     return int(value) if isinstance(default, int) else float(value)
-
-
-def _unknown(key: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
-    return f"unknown key {key}; " + (
-        f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}"
-    )

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from offbeat.errors import UsageError
+from offbeat.packs.knobs import is_number, refuse, refuse_unknown
 
 BASE_ROWS = 900_000
 """Rows at which classes have the size that a school really has; fewer rows mean smaller classes, more larger ones."""
@@ -62,7 +61,7 @@ class Settings:
         problems = [
             f"{name}: expected a share from 0 to 0.5, got {getattr(self, name)!r}"
             for name in _SHARES
-            if not _is_number(getattr(self, name)) or not 0 <= getattr(self, name) <= 0.5  # noqa: PLR2004
+            if not is_number(getattr(self, name)) or not 0 <= getattr(self, name) <= 0.5  # noqa: PLR2004
         ]
         problems += [
             f"{name}: expected a whole number from 0 to 1000, got {getattr(self, name)!r}"
@@ -72,8 +71,7 @@ class Settings:
         if type(self.chunk_rows) is not int or self.chunk_rows < 10_000:  # noqa: PLR2004
             problems.append(f"chunk_rows: expected a whole number from 10000 on, got {self.chunk_rows!r}")
         problems += self._bad_times()
-        if problems:
-            raise UsageError(f"config generate.settings: {'; '.join(problems)}")
+        refuse("generate.settings", problems)
 
     @classmethod
     def of(cls, given: Mapping[str, Any], *, plant: bool = True) -> Settings:
@@ -82,10 +80,9 @@ class Settings:
         Raises:
             UsageError: a key is unknown or a value can't be; all are named.
         """
-        known = [each.name for each in fields(cls) if each.name != "plant"]
-        problems = [_unknown(str(key), known) for key in given if key not in known]
-        if problems:
-            raise UsageError(f"config generate.settings: {'; '.join(problems)}")
+        refuse_unknown(
+            "generate.settings", given, (each.name for each in fields(cls) if each.name != "plant")
+        )
         texts = ("first", "last", "remote", "shutoff")  # YAML makes dates of them
         as_text = {key: str(value) for key, value in given.items() if key in texts and value is not None}
         return cls(**{**given, **as_text, "plant": plant})
@@ -116,14 +113,3 @@ class Settings:
 
 def _instant(text: str) -> dt.datetime:
     return dt.datetime.fromisoformat(text).replace(tzinfo=dt.timezone.utc)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _unknown(key: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
-    return f"unknown key {key}; " + (
-        f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}"
-    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import logging
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +21,11 @@ from offbeat.packs.installs.scoring import registry_of, score_installs
 from offbeat.packs.installs.settings import Settings
 from offbeat.packs.installs.tables import BOTS, INSTALL_SCORES, INSTALL_SEGMENTS, INSTALL_TRUTH
 from offbeat.packs.installs.train import train
+from offbeat.packs.knobs import log_progress
 from offbeat.scoring import run as house_scoring
 from offbeat.tables import Lake
 from offbeat.tables.contract import ANOMALIES, EVALUATIONS, SESSION_SCORES, SESSIONS
 from offbeat.training.registry import Registry
-
-log = logging.getLogger(__name__)
 
 
 def generate(lake: Lake, conf: Config) -> dict[str, Any]:
@@ -41,7 +39,7 @@ def generate(lake: Lake, conf: Config) -> dict[str, Any]:
         raise UsageError("config generate.path: missing; say which folder the log goes to")
     settings = Settings.of(wanted.settings, plant=wanted.plant)
     counts = write_log(
-        wanted.path, rows=wanted.rows, seed=wanted.seed, settings=settings, progress=_log_progress
+        wanted.path, rows=wanted.rows, seed=wanted.seed, settings=settings, progress=log_progress
     )
     if counts["written"] or not lake.exists(INSTALL_TRUTH):
         truth = lake.spark.read.parquet(str(Path(wanted.path).absolute() / "truth"))
@@ -165,7 +163,3 @@ def _write_segments(lake: Lake, version: str) -> dict[str, Any]:
     scores = lake.read(INSTALL_SCORES).where(F.col("model_version") == version)
     lake.overwrite(INSTALL_SEGMENTS, build_segments(scores, bots), where=f"model_version = '{version}'")
     return {"segments": lake.read(INSTALL_SEGMENTS).where(F.col("model_version") == version).count()}
-
-
-def _log_progress(what: str, done: int, total: int) -> None:
-    log.info("%s: %d of %d parts", what, done, total)

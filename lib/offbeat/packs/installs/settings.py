@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from offbeat.errors import UsageError
+from offbeat.packs.knobs import not_whole, out_of_bounds, refuse, refuse_unknown
 
 
 @dataclass(frozen=True)
@@ -43,24 +42,14 @@ class Settings:
             "days": (1, 365), "apps": (2, 10_000), "channels": (2, 10_000), "install_rate": (0.0001, 0.5),
             "farms": (0, 0.9), "gateways": (0, 0.9), "late": (0, 1), "chunk_clicks": (1000, 2_000_000),
         }  # fmt: skip
-        problems = [
-            f"{name}: expected a number from {low} to {high}, got {getattr(self, name)!r}"
-            for name, (low, high) in bounds.items()
-            if not _within(getattr(self, name), low, high)
-        ]
-        problems += [
-            f"{name}: expected a whole number, got {getattr(self, name)!r}"
-            for name in ("days", "apps", "channels", "chunk_clicks")
-            if isinstance(getattr(self, name), float)
-        ]
+        problems = out_of_bounds(self, bounds) + not_whole(self, ("days", "apps", "channels", "chunk_clicks"))
         if not problems and self.farms + self.gateways > 0.95:  # noqa: PLR2004 - some people stay
             problems.append("farms and gateways: together above 0.95; leave some clicks to people")
         try:
             _ = self.first_day
         except ValueError:
             problems.append(f"start: expected a day as YYYY-MM-DD, got {self.start!r}")
-        if problems:
-            raise UsageError(f"config generate.settings: {'; '.join(problems)}")
+        refuse("generate.settings", problems)
 
     @classmethod
     def of(cls, given: Mapping[str, Any], *, plant: bool = True) -> Settings:
@@ -69,12 +58,9 @@ class Settings:
         Raises:
             UsageError: a key is unknown or a value can't be; all are named.
         """
-        known = [each.name for each in fields(cls) if each.name != "plant"]
-        unknown = [key for key in given if key not in known]
-        if unknown:
-            near = difflib.get_close_matches(str(unknown[0]), known, n=1, cutoff=0.5)
-            hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}"
-            raise UsageError(f"config generate.settings: unknown key {unknown[0]}; {hint}")
+        refuse_unknown(
+            "generate.settings", given, (each.name for each in fields(cls) if each.name != "plant")
+        )
         text = {"start": str(given["start"])} if "start" in given else {}  # YAML makes a date of it
         return cls(**{**given, **text, "plant": plant})
 
@@ -82,7 +68,3 @@ class Settings:
     def first_day(self) -> dt.date:
         """The first day."""
         return dt.date.fromisoformat(self.start)
-
-
-def _within(value: Any, low: float, high: float) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high

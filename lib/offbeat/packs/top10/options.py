@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
 from offbeat.errors import UsageError
+from offbeat.packs.knobs import refuse_unknown
 from offbeat.tabular import MODELS
 
 DEFAULT_MODELS = ("logistic", "forest", "boosting", "network")
@@ -44,12 +44,7 @@ class Options:
         Raises:
             UsageError: a key is unknown or a value can't be meant.
         """
-        known = [each.name for each in fields(cls)]
-        for name in given:
-            if name not in known:
-                near = difflib.get_close_matches(str(name), known, n=1)
-                hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}"
-                raise UsageError(f"config model.settings: unknown key {name}; {hint}")
+        refuse_unknown("model.settings", given, (each.name for each in fields(cls)))
         values = dict(given)
         for name in ("models", "extra_features"):
             if name in values:

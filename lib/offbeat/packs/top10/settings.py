@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from offbeat.errors import UsageError
+from offbeat.packs.knobs import is_number, refuse, refuse_unknown
 
 _SHARES = (
     "older", "films", "franchises", "metascores", "seasonal", "namesakes", "respelled",
@@ -51,16 +50,15 @@ class Settings:
         problems = [
             f"{name}: expected a share from 0 to 1, got {getattr(self, name)!r}"
             for name in _SHARES
-            if not _is_number(getattr(self, name)) or not 0 <= getattr(self, name) <= 1
+            if not is_number(getattr(self, name)) or not 0 <= getattr(self, name) <= 1
         ]
         if not _is_date(self.start):
             problems.append(f"start: expected a day like 2022-01-03, got {self.start!r}")
         if type(self.weeks) is not int or not 26 <= self.weeks <= 2000:  # noqa: PLR2004 - half a year to a life
             problems.append(f"weeks: expected a whole number from 26 to 2000, got {self.weeks!r}")
-        if not _is_number(self.noise) or self.noise < 0:
+        if not is_number(self.noise) or self.noise < 0:
             problems.append(f"noise: expected a number from 0 on, got {self.noise!r}")
-        if problems:
-            raise UsageError(f"config generate.settings: {'; '.join(problems)}")
+        refuse("generate.settings", problems)
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> Settings:
@@ -69,20 +67,11 @@ class Settings:
         Raises:
             UsageError: a key is unknown or a value can't be meant.
         """
-        known = [each.name for each in fields(cls)]
-        for name in given:
-            if name not in known:
-                near = difflib.get_close_matches(str(name), known, n=1)
-                hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}"
-                raise UsageError(f"config generate.settings: unknown key {name}; {hint}")
+        refuse_unknown("generate.settings", given, (each.name for each in fields(cls)))
         values = dict(given)
         if isinstance(values.get("start"), dt.date):
             values["start"] = values["start"].isoformat()
         return cls(**values)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _is_date(text: Any) -> bool:

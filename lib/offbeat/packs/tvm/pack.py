@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from pyspark.sql import functions as F
 
 from offbeat.config import Config
 from offbeat.errors import UsageError
+from offbeat.packs.knobs import log_progress
 from offbeat.packs.tvm.checks import write_checks
 from offbeat.packs.tvm.generate import write_log
 from offbeat.packs.tvm.minutes import build_minutes_viewed
@@ -22,8 +22,6 @@ from offbeat.scoring.feedback import not_muted
 from offbeat.tables import Lake
 from offbeat.tables.contract import ANOMALIES, MINUTES_VIEWED, SESSIONS, TRUTH
 from offbeat.training.registry import Registry
-
-log = logging.getLogger(__name__)
 
 
 def generate(lake: Lake, conf: Config) -> dict[str, Any]:
@@ -40,7 +38,7 @@ def generate(lake: Lake, conf: Config) -> dict[str, Any]:
         raise UsageError("config generate.path: missing; say which folder the log goes to")
     settings = Settings.of(wanted.settings, plant=wanted.plant)
     counts = write_log(
-        wanted.path, rows=wanted.rows, seed=wanted.seed, settings=settings, progress=_log_progress
+        wanted.path, rows=wanted.rows, seed=wanted.seed, settings=settings, progress=log_progress
     )
     truth = lake.spark.read.parquet(str(Path(wanted.path).absolute() / "truth"))
     lake.ensure(TRUTH)
@@ -85,7 +83,3 @@ def _fingerprint(rows: DataFrame) -> tuple[Any, ...]:
     """The same for the same rows in any order."""
     hashed = rows.select(F.xxhash64(*TRUTH.column_names).alias("hash"))
     return tuple(hashed.agg(F.count("hash"), F.bit_xor("hash")).first() or ())
-
-
-def _log_progress(what: str, done: int, total: int) -> None:
-    log.info("%s: %d of %d parts", what, done, total)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from offbeat.errors import UsageError
+from offbeat.packs.knobs import is_number, not_whole, out_of_bounds, refuse, unknown
 
 FAULT_KINDS = ("swap", "drop", "repeat", "insert", "delay")
 MEAN_EVENTS = 31.7
@@ -59,9 +58,7 @@ class Settings:
     chunk_sessions: int = 10_000
 
     def __post_init__(self) -> None:
-        problems = [*self._bad_shares(), *self._bad_numbers()]
-        if problems:
-            raise UsageError(f"config generate.settings: {'; '.join(problems)}")
+        refuse("generate.settings", [*self._bad_shares(), *self._bad_numbers()])
 
     @classmethod
     def of(cls, given: Mapping[str, Any], *, plant: bool = True) -> Settings:
@@ -71,11 +68,10 @@ class Settings:
             UsageError: a key is unknown or a value can't be; all are named.
         """
         known = [each.name for each in fields(cls) if each.name != "plant"]
-        problems = [_unknown(key, known) for key in given if key not in known]
+        problems = [unknown(key, known) for key in given if key not in known]
         if not isinstance(given.get("fault_rates", {}), Mapping):
             problems.append(f"fault_rates: expected kinds and shares, got {given['fault_rates']!r}")
-        if problems:
-            raise UsageError(f"config generate.settings: {'; '.join(problems)}")
+        refuse("generate.settings", problems)
         text = {"start": str(given["start"])} if "start" in given else {}  # YAML makes a date of it
         return cls(**{**given, **text, "plant": plant})
 
@@ -87,10 +83,10 @@ class Settings:
     def _bad_shares(self) -> list[str]:
         shares = {name: getattr(self, name) for name in ("hidden", "lost", "duplicates", "late", "offline")}
         problems = [
-            f"fault_rates: {_unknown(k, FAULT_KINDS)}" for k in self.fault_rates if k not in FAULT_KINDS
+            f"fault_rates: {unknown(k, FAULT_KINDS)}" for k in self.fault_rates if k not in FAULT_KINDS
         ]
         shares |= {f"fault_rates.{kind}": rate for kind, rate in self.fault_rates.items()}
-        bad = {name: share for name, share in shares.items() if not _within(share, 0, 1)}
+        bad = {name: share for name, share in shares.items() if not is_number(share) or not 0 <= share <= 1}
         problems += [f"{name}: expected a share from 0 to 1, got {share!r}" for name, share in bad.items()]
         if not problems and sum(self.fault_rates.values()) > 1:
             problems.append("fault_rates: together above 1; a session has one fault at most")
@@ -106,28 +102,9 @@ class Settings:
             "release_day": (0, 10_000),
             "chunk_sessions": (1, 100_000),
         }
-        problems = [
-            f"{name}: expected a number from {low} to {high}, got {getattr(self, name)!r}"
-            for name, (low, high) in bounds.items()
-            if not _within(getattr(self, name), low, high)
-        ]
-        whole = {name: getattr(self, name) for name in ("days", "release_day", "chunk_sessions")}
-        problems += [
-            f"{k}: expected a whole number, got {v!r}" for k, v in whole.items() if isinstance(v, float)
-        ]
+        problems = out_of_bounds(self, bounds) + not_whole(self, ("days", "release_day", "chunk_sessions"))
         try:
             _ = self.first_day
         except ValueError:
             problems.append(f"start: expected a day as YYYY-MM-DD, got {self.start!r}")
         return problems
-
-
-def _within(value: Any, low: float, high: float) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
-
-
-def _unknown(key: str, known: Any) -> str:
-    near = difflib.get_close_matches(str(key), known, n=1, cutoff=0.5)
-    return f"unknown key {key}; " + (
-        f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}"
-    )

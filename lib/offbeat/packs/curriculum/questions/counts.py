@@ -52,7 +52,9 @@ def _usual_sizes(counted: DataFrame) -> DataFrame:
     The sum of squares over the sum: what one access finds in its entity's period, on average.
     """
     n = F.col("n").cast("double")
-    by_period = counted.groupBy("entity_kind", "number").agg(F.sum(n).alias("_n"), F.sum(n * n).alias("_squares"))
+    by_period = counted.groupBy("entity_kind", "number").agg(
+        F.sum(n).alias("_n"), F.sum(n * n).alias("_squares")
+    )
     before = Window.partitionBy("entity_kind").orderBy("number").rowsBetween(Window.unboundedPreceding, -1)
     size = F.sum("_squares").over(before) / F.sum("_n").over(before)
     return by_period.select("entity_kind", "number", F.coalesce(size, F.lit(1.0)).alias("usual"))
