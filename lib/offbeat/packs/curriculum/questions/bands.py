@@ -95,7 +95,8 @@ def _clump(values: np.ndarray, usual: np.ndarray | None) -> np.ndarray:
     prior = np.ones_like(values) if usual is None else usual
     size = (squares + _LEARNT * prior) / (sums + _LEARNT)
     mean: np.ndarray = sums / np.maximum(np.arange(values.shape[1]), 1)
-    return np.maximum(size - mean, 1.0)
+    found: np.ndarray = np.maximum(size - mean, 1.0)
+    return found
 
 
 def _bands(
