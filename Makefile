@@ -11,7 +11,8 @@ READY := .venv/.ready
 # Test processes side by side, each with a Spark of its own: 0 for one alone. A file's tests stay in one process.
 WORKERS ?= 2
 PYTEST := $(BIN)/python -m pytest --durations=15 --durations-min=1
-SIDE_BY_SIDE := -n $(WORKERS) --dist loadfile
+# The longest files come first (tests/conftest.py), so that no process is left alone with one at the end.
+SIDE_BY_SIDE := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 # Folders count too: theirs is the time of a removal.
 SHIPPED := $(shell find lib jobs -not -path '*/__pycache__*' -not -path '*.egg-info*')
 

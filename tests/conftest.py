@@ -17,6 +17,11 @@ os.environ.setdefault("OFFBEAT_DRIVER_MEMORY", "2g")
 os.environ.setdefault("OFFBEAT_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whole jobs first: with several processes side by side, none is left alone with a long file at the end."""
+    items.sort(key=lambda item: "system" not in item.path.parts)
+
+
 @pytest.fixture(scope="session")
 def spark() -> Iterator[SparkSession]:  # noqa: F821 - imported lazily, so that tests without Spark stay fast
     """A session with Delta, two partitions a shuffle, UTC; made by the code that jobs use."""

@@ -88,7 +88,7 @@ LOG = [
 ]
 
 
-@pytest.mark.parametrize("dedupe, events", [("id", 3), ("none", 6)])
+@pytest.mark.parametrize("dedupe, events", [("id", 3), pytest.param("none", 6, marks=pytest.mark.slow)])
 def test_a_log_in_three_batches(make_source, make_config, ingest, table, tmp_path, dedupe, events):
     makers = make_source, make_config, ingest, table
     assert_cut_alike(makers, tmp_path, dedupe, LOG, [2, 6], events)

@@ -41,6 +41,7 @@ def test_sessions_close_as_the_clock_of_the_log_moves_on(log):
     assert log.run() == (1, 1, 0, 0, 2)  # a late event does not turn the clock back
 
 
+@pytest.mark.slow
 def test_files_rewritten_and_events_deleted_don_t_stop_the_stream(log):
     for i in range(4):
         log.add(event(f"{i}", "a", i * S), event(f"{i}x", "b", 100 * i * S))
@@ -67,6 +68,7 @@ def test_other_rules_make_all_sessions_again_in_one_commit(log):
     assert log.run() == (1, 0, 1, 0, 1)
 
 
+@pytest.mark.slow
 def test_a_backlog_in_several_batches(log):
     log.add(event("0", "a", 0))
     log.run()

@@ -54,6 +54,7 @@ def assert_right(folder: Path, days: int) -> None:
     assert {event for row in sessions for event in row["event_ids"]} == {row["event_id"] for row in events}
 
 
+@pytest.mark.slow
 def test_in_sessions_of_their_own(spark, tmp_path, caplog, monkeypatch):
     caplog.set_level(logging.INFO)
     monkeypatch.setattr(logging.getLogger("offbeat"), "propagate", True)

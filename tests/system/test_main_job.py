@@ -138,6 +138,7 @@ def small_disk(tmp_path):
     subprocess.run(["umount", "--lazy", folder], check=True)
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_told_and_leaves_nothing_half_written(tmp_path, small_disk):
     disk, grow = small_disk
     log = tmp_path / "log.csv"
