@@ -87,4 +87,16 @@ def test_the_network_of_runs_learns_and_numpy_says_what_keras_says():
     assert np.abs(keras_said - said).max() < 1e-4
     more = run_model.weeks_more(weights, runs.inputs[:4], runs.length[:4])
     assert (more > 0).all()
+    # The longest are listed for six weeks: a first week at rank 1 has few more before it, one at 9 none.
+    first = run_model.weeks_more(weights, runs.inputs[:2, :1], np.ones(2, int))
+    assert first[0] < 2 < first[1] < 12, first
     assert run_model.fit_runs(run_model._as_arrays([a_run(0, 1)], None), epochs=1, seed=0) == {}
+
+
+def test_ranks_and_hours_go_on_as_they_do():
+    weeks = [(dt.date(2023, 1, 1) + dt.timedelta(weeks=w), 1 + 2 * w, 8e6 / 2**w) for w in range(5)]
+    rows = [{**a_run(place, 5), "weeks": weeks} for place in range(3)]
+    drifts = run_model._drifts(run_model._as_arrays(rows, None))
+    assert drifts["rank_drift"][[1, 3, 5, 7]] == pytest.approx(0.2, abs=1e-6)
+    assert drifts["rank_drift"][9] == 0  # no run goes on from there
+    assert drifts["hours_drift"][[1, 3]] == pytest.approx(-np.log(2) / 20, abs=1e-5)

@@ -162,6 +162,31 @@ def _run_figures(lake: Lake, conf: Config, options: Options, seed: int) -> list[
             seed=seed,
             probabilities=False,
         )
+    return made + _weeks_figures(weights, runs, test & ~runs.listed, day)
+
+
+def _weeks_figures(
+    weights: dict[str, np.ndarray], runs: run_model.Runs, over: np.ndarray, day: dt.date
+) -> list[dict[str, Any]]:
+    """How many weeks the number of further weeks is off, after the first week of later runs that have ended."""
+    if not over.any():
+        return []
+    first = runs.inputs[over].copy()
+    first[:, 1:] = 0
+    truth = runs.length[over] - 1
+    ended = (runs.start < (day - dt.date(1970, 1, 1)).days) & ~runs.listed
+    usual = float(np.median(runs.length[ended] - 1)) if ended.any() else 0.0
+    said = {
+        ("gru", "honest", f"runs from {day} on, after their first week"): run_model.weeks_more(
+            weights, first, np.ones(len(first), int)
+        ),
+        ("median", "reference", "the median of earlier runs"): np.full(len(truth), usual),
+    }
+    stayed = (truth > 0).astype(int)
+    made = []
+    for (name, basis, note), n in said.items():
+        place = Place("weeks_more", "time", name, basis, note)
+        made.append(single(place, "mean_error_weeks", float(np.abs(n - truth).mean()), stayed))
     return made
 
 

@@ -145,7 +145,26 @@ def fit_runs(known: Runs, *, epochs: int, seed: int) -> dict[str, np.ndarray]:
     model.fit(known.inputs, goals, epochs=epochs, batch_size=128, verbose=0)
     kernel, recurrent, bias, top, top_bias = (np.asarray(w, np.float64) for w in model.get_weights())
     made = {"kernel": kernel, "recurrent": recurrent, "bias": bias, "top": top, "top_bias": top_bias}
+    made |= _drifts(known)
     return {f"runs_{name}": value for name, value in made.items()}
+
+
+def _drifts(known: Runs) -> dict[str, np.ndarray]:
+    """How rank and hours move from one week of a run to the next, on average: by rank, from 0 to 10."""
+    now, then = known.inputs[:, :-1], known.inputs[:, 1:]
+    followed = np.arange(1, known.inputs.shape[1])[None, :] < known.length[:, None]
+    rank = np.clip(np.rint(now[..., 0] * 10), 0, 10).astype(int)
+    moved = {
+        "rank_drift": (0, followed),
+        "hours_drift": (1, followed & (now[..., 2] > 0) & (then[..., 2] > 0)),
+    }
+    made = {}
+    for name, (column, counted) in moved.items():
+        change = (then - now)[..., column].astype(np.float64)
+        number = np.bincount(rank[counted], minlength=11)
+        total = np.bincount(rank[counted], change[counted], minlength=11)
+        made[name] = total / np.maximum(number, 1)
+    return made
 
 
 def forecast(extra: dict[str, np.ndarray], inputs: np.ndarray, length: np.ndarray) -> np.ndarray:
@@ -174,12 +193,17 @@ def states(extra: dict[str, np.ndarray], inputs: np.ndarray) -> np.ndarray:
 
 
 def weeks_more(extra: dict[str, np.ndarray], inputs: np.ndarray, length: np.ndarray) -> np.ndarray:
-    """Expected further weeks of listed runs, float64, [runs]: the last week is carried on, its number rising."""
+    """Expected further weeks of listed runs, float64, [runs]: from the last week on, rank and hours move as they do."""
     rows = inputs[:, : max(1, int(length.max(initial=1)))]
+    still = np.zeros(11)  # a model that was saved before it learned how ranks move
+    rank_drift, hours_drift = (extra.get(f"runs_{name}_drift", still) for name in ("rank", "hours"))
     rolled = np.concatenate([rows, np.zeros((len(rows), _AHEAD, rows.shape[2]), rows.dtype)], axis=1)
     for step in range(_AHEAD):
         place = length + step
         last = rolled[np.arange(len(rows)), place - 1].copy()
+        rank = np.clip(np.rint(last[:, 0] * 10), 0, 10).astype(int)
+        last[:, 0] = np.clip(last[:, 0] + rank_drift[rank], 0.1, 1.0)
+        last[:, 1] = np.maximum(last[:, 1] + hours_drift[rank] * last[:, 2], 0.0)
         last[:, 3] = np.log1p(np.expm1(last[:, 3]) + 1)
         rolled[np.arange(len(rows)), place] = last
     said = states(extra, rolled)[:, :, 0]

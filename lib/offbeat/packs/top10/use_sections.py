@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from markupsafe import Markup
+
 from offbeat.packs.top10 import pictures, uses
 from offbeat.packs.top10.facts import Facts, interval
-from offbeat.reports import charts, parts
+from offbeat.reports import charts, form, parts
 from offbeat.reports.form import Column
 from offbeat.reports.page import Section
 
@@ -111,18 +113,25 @@ def _ranking(facts: Facts) -> Section:
         Column("again", "early model", "share"),
         Column("comes_back", "back once gone", "share"),
     ]
-    return Section(
-        name,
-        title,
-        [
-            parts.table(
-                facts.newest,
-                columns,
-                caption="Titles of the newest lists, the longest expected first",
-                name="newest",
-            )
-        ],
+    table = parts.table(
+        facts.newest, columns, caption="Titles of the newest lists, the longest expected first", name="newest"
     )
+    return Section(name, title, [*_weeks_error(facts), table])
+
+
+def _weeks_error(facts: Facts) -> list[Markup]:
+    """How far further weeks were off on later runs."""
+    mine, usual = (
+        facts.value("weeks_more", model, "mean_error_weeks", "time") for model in ("gru", "median")
+    )
+    if mine is None or usual is None:
+        return []
+    return [
+        parts.callout(
+            f"After the first week of {form.count(mine['n'])} later runs, further weeks were off by "
+            f"{form.number(mine['value'])} on average; the median of earlier runs by {form.number(usual['value'])}."
+        )
+    ]
 
 
 def _strategy(facts: Facts) -> Section:
