@@ -97,18 +97,24 @@ class Labels(Section):
 class Source(Section):
     """Where events come from."""
 
-    format: Literal["csv", "json", "parquet", "delta", "text", "xes", "jdbc", "kafka", "sequences"] = "csv"
+    format: Literal["csv", "json", "parquet", "delta", "text", "xes", "jdbc", "kafka", "sequences"] = Field(
+        "csv", description="what the source is; sequences: a line is a session, kafka: `stream` alone"
+    )
     path: str | None = Field(None, description="file, folder, glob or URL; variables as ${NAME}")
     columns: Columns = Field(default_factory=Columns)
     time_format: str = Field("auto", description="auto (ISO 8601, epoch s to ns) or a pattern")
     time_zone: str = Field("UTC", description="zone of times that carry none")
     pattern: str | None = Field(None, description="format text: a regular expression with named groups")
-    new_columns: Literal["ignore", "keep"] = "ignore"
+    new_columns: Literal["ignore", "keep"] = Field(
+        "ignore", description="keep: columns that are named nowhere here become covariates"
+    )
     incremental: bool = Field(
         False,
         description="format jdbc: leave out rows whose time is `lateness` before the newest that is known",
     )
-    role: Literal["train", "score", "both"] = "both"
+    role: Literal["train", "score", "both"] = Field(
+        "both", description="what its events are for; both: model.split parts them"
+    )
     label: Literal[0, 1] | None = Field(None, description="where a whole source is of one kind")
     labels: Labels | None = Field(None, description="where a file of its own has the labels, by entity")
     pseudonyms: Names = Field(
@@ -124,7 +130,7 @@ class Catalogue(Section):
 
     name: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", description="what tables call it")
     path: str = Field(description="file, folder, glob or URL; variables as ${NAME}")
-    format: Literal["csv", "json", "parquet"] = "csv"
+    format: Literal["csv", "json", "parquet"] = Field("csv", description="of the file")
     columns: dict[str, Names] = Field(
         description="field of the pack's table -> column of the file, or several"
     )
@@ -147,26 +153,37 @@ class Sessions(Section):
         1800.0, description="longest silence inside a session; null: an entity is one session"
     )
     order_by: Names = Field(("event_time", "position"), description="what breaks ties, before event_id does")
-    dedupe: Literal["id", "exact", "none"] = "id"
+    dedupe: Literal["id", "exact", "none"] = Field(
+        "id", description="which events are one: of the same id; equal in all columns; none: copies count"
+    )
     ignore: Names = Field((), description="heartbeat events that neither open nor close a session")
-    max_events: Annotated[int, Field(ge=1)] | None = Field(100_000, description="null: never cut")
-    max_duration: Duration | None = Field(86_400.0, description="null: never cut")
-    late: Literal["rekey", "quarantine"] = "rekey"
+    max_events: Annotated[int, Field(ge=1)] | None = Field(
+        100_000, description="events after which a session is cut; null: never"
+    )
+    max_duration: Duration | None = Field(
+        86_400.0, description="time after which a session is cut; null: never"
+    )
+    late: Literal["rekey", "quarantine"] = Field(
+        "rekey",
+        description="an event later than `lateness`: its sessions are made again, or it goes to quarantine",
+    )
     lateness: Duration = Field(7 * 86_400.0, description="how late an event may be before `late` speaks")
 
 
 class Sample(Section):
     """What the driver trains on."""
 
-    max_sessions: int = Field(200_000, ge=1)
+    max_sessions: int = Field(200_000, ge=1, description="about how many sessions the driver trains on")
     by: Names = Field(("day",), description="strata of the sample")
 
 
 class Split(Section):
     """How sessions are parted into training and held-out ones."""
 
-    by: Literal["time", "entity"] = "time"
-    holdout: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    by: Literal["time", "entity"] = Field(
+        "time", description="time: the last part is held out; entity: some entities are, with all they did"
+    )
+    holdout: Annotated[float, Field(gt=0, lt=1)] = Field(0.2, description="share that is held out")
 
 
 class Tune(Section):
@@ -183,10 +200,10 @@ class Tune(Section):
 class Model(Section):
     """What is trained, on what, and how it is parted."""
 
-    detector: str = "lstm"
+    detector: str = Field("lstm", description="lstm, gru, … or ensemble; see detectors")
     sample: Sample = Field(default_factory=Sample)
     split: Split = Field(default_factory=Split)
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, description="same data and seed: same model")
     device: Literal["cpu", "gpu"] = Field(
         "cpu", description="gpu: networks train and score on the GPU that TensorFlow sees"
     )
@@ -205,13 +222,17 @@ class Score(Section):
     alert_budget: Annotated[float, Field(gt=0, lt=1)] = Field(
         0.01, description="share of normal sessions that may be flagged"
     )
-    top_k: int = Field(5, ge=1, le=100)
-    min_events: int = Field(2, ge=0)
-    unknown_limit: Share = 0.5
+    top_k: int = Field(5, ge=1, le=100, description="how many expected events are listed")
+    min_events: int = Field(2, ge=0, description="shorter sessions get the verdict `short`")
+    unknown_limit: Share = Field(
+        0.5, description="share of unknown events above which the verdict is `unknown_event`"
+    )
     segments: Names = Field(
         (), description="covariates whose values get thresholds of their own (platform, app_version)"
     )
-    event_detail: Literal["flagged", "all"] = "flagged"
+    event_detail: Literal["flagged", "all"] = Field(
+        "flagged", description="whose events get rows in event_scores"
+    )
     batch_size: int = Field(64, ge=1, description="sessions that go through the network together")
 
 
@@ -237,7 +258,7 @@ class Published(Section):
 
     name: str = Field(description="method")
     metric: str = Field("f1", description="as in the table evaluations: f1, f1_scaled, accuracy …")
-    value: float
+    value: float = Field(description="the figure, as published")
     source: str = Field(description="where it was published")
 
 
@@ -265,7 +286,7 @@ class Evaluate(Section):
     scale_normals: int | None = Field(
         None, ge=1, description="normal sessions that the false-positive rate is scaled to"
     )
-    resamples: int = Field(1000, ge=100)
+    resamples: int = Field(1000, ge=100, description="bootstrap samples behind each interval")
 
 
 class Cost(Section):
@@ -283,7 +304,10 @@ class Tabular(Section):
     )
     champion: str = Field("auto", description="which of them scores; auto: the best on validation")
     features: Names = Field((), description="columns of the source taken as features, besides the pack's own")
-    calibration: Literal["auto", "platt", "isotonic"] = "auto"
+    calibration: Literal["auto", "platt", "isotonic"] = Field(
+        "auto",
+        description="how scores become probabilities; auto: isotonic where validation has enough of both kinds",
+    )
     max_rows: int = Field(400_000, ge=1000, description="about how many rows the driver trains on")
     networks: Names = Field((), description="lstm, gru, lstm_supervised: trained on sequences and set beside")
     settings: dict[str, dict[str, Any]] = Field(
@@ -314,10 +338,10 @@ class Templates(Section):
 class Generate(Section):
     """What `offbeat generate` makes."""
 
-    path: str | None = None
-    rows: int = Field(1_000_000, ge=1)
-    seed: int = Field(0, ge=0)
-    plant: bool = True
+    path: str | None = Field(None, description="folder of the log; `run` makes it where a source reads it")
+    rows: int = Field(1_000_000, ge=1, description="about how many events")
+    seed: int = Field(0, ge=0, description="same request and seed: same rows")
+    plant: bool = Field(True, description="put known faults in, and write the truth")
     settings: dict[str, Any] = Field(default_factory=dict, description="the pack's own (fault rates, days …)")
 
 
@@ -338,15 +362,17 @@ class Maintain(Section):
 class Serve(Section):
     """Where the web form listens."""
 
-    host: str = "127.0.0.1"
-    port: int = Field(8432, ge=0, le=65535)
+    host: str = Field("127.0.0.1", description="address to listen on; 0.0.0.0: all")
+    port: int = Field(8432, ge=0, le=65535, description="0: any that is free")
 
 
 class Config(Section):
     """A config file, whole and checked."""
 
     name: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$", description="names the models and the runs")
-    pack: Literal["tvm", "machine_logs", "curriculum", "installs", "top10"] | None = None
+    pack: Literal["tvm", "machine_logs", "curriculum", "installs", "top10"] | None = Field(
+        None, description="the use case whose steps, tables and pages are added"
+    )
     lake: str = Field(description="a folder where it has a / or ://, else catalog.schema")
     source: tuple[Source, ...] = Field(description="one source, or a list of them")
     catalogues: tuple[Catalogue, ...] = Field((), description="lists of titles that a pack joins")
