@@ -12,6 +12,7 @@ from offbeat.detectors import create
 from offbeat.errors import GuardFailed, UsageError
 from offbeat.scoring import feedback
 from offbeat.scoring.run import run
+from offbeat.scoring.sql import register
 from offbeat.tables import Lake
 from offbeat.tables.contract import ANOMALIES, SESSION_SCORES, SESSIONS
 from offbeat.tables.watching import DRIFT, FEEDBACK, PREDICTIONS
@@ -100,6 +101,7 @@ def test_a_log_is_scored_watched_and_talked_about(spark, tmp_path, caplog):
     summary = score("r1")
     assert (summary["sessions"], summary["predicted"]) == (405, 2)
     assert summary["drift"] < 0.1
+    check_a_query_scores_as_the_step_does(spark, lake, version)
     check_predictions_of_what_still_runs(lake)
     check_drift_of_the_same_log_is_small(lake)
     check_a_false_alarm_mutes_what_is_like_it(lake, version)
@@ -108,6 +110,23 @@ def test_a_log_is_scored_watched_and_talked_about(spark, tmp_path, caplog):
     muted = {row["session_id"] for row in lake.read(ANOMALIES).where("muted").collect()}
     assert muted == {"s0900", "s0901", "s1000"}
     check_a_fault_takes_that_back(lake, version)
+
+
+def check_a_query_scores_as_the_step_does(spark, lake, version):
+    assert register(spark, lake.location) == version
+    both = spark.sql(
+        "SELECT s.score, offbeat_score(e.events) AS again, offbeat_score(e.events, e.times) AS timed "
+        "FROM session_scores s JOIN sessions e ON e.session_id = s.session_id WHERE e.state = 'closed'"
+    ).toPandas()
+    assert len(both) == 403
+    np.testing.assert_allclose(both["again"].astype(float), both["score"], rtol=1e-5)
+    np.testing.assert_allclose(both["timed"].astype(float), both["score"], rtol=1e-5)
+    row = spark.sql(
+        "SELECT offbeat_score(NULL), offbeat_score(array('open', NULL)), offbeat_score(array())"
+    ).first()
+    assert row[0] is None
+    assert row[1] > 0
+    assert row[2] > 0
 
 
 def check_predictions_of_what_still_runs(lake):

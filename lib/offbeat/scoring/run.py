@@ -19,6 +19,7 @@ from offbeat.scoring.verdicts import FLAGGED
 from offbeat.tables.contract import ANOMALIES, EVENT_SCORES, SESSION_SCORES, SESSIONS
 from offbeat.tables.lake import Lake, Txn
 from offbeat.tables.table import Table
+from offbeat.tables.views import ensure_verdicts
 from offbeat.tables.watching import DRIFT, PREDICTIONS
 from offbeat.training.artifact import pack_artifact
 from offbeat.training.registry import Registry
@@ -199,6 +200,7 @@ def run(
     scorer = Scorer(lake, conf, version, carrier, run_id=run_id, scored_at=run_date)
     changes = lake.read_stream(SESSIONS, options={"readChangeFeed": "true"})
     lake.drain(changes, scorer.write_batch, checkpoint=f"score/{conf.name}/{version}")
+    ensure_verdicts(lake)
     return {**scorer.counts, "drift": round(scorer.drift, 4), "model_version": version}
 
 
