@@ -72,6 +72,12 @@ class Chart:
     rows: list[dict[str, Any]]
     columns: tuple[Column, ...]
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        from offbeat.reports.drawing import drawn
+
+        return drawn(self)
+
 
 def chart(
     layers: Spec, rows: Rows, columns: tuple[Column, ...], description: str, *, height: int = _HEIGHT
