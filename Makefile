@@ -5,7 +5,7 @@ CONFIG ?= conf/tvm.yaml
 TESTS ?= tests
 SIZES ?= 1m,10m$(if $(filter full,$(BENCH)),$(COMMA)100m)
 COMMA := ,
-EXTRAS := local,reports,serve,bench,test,dev
+EXTRAS := local,reports,serve,bench,test,docs,dev
 BIN := .venv/bin
 READY := .venv/.ready
 # Test processes side by side, each with a Spark of its own: 0 for one alone. A file's tests stay in one process.
@@ -18,7 +18,7 @@ SHIPPED := $(shell find lib jobs -not -path '*/__pycache__*' -not -path '*.egg-i
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run bench test test-full cluster-test lint types imports wheel clean
+.PHONY: help setup run bench test test-full cluster-test docs lint types imports wheel clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ test-full: $(READY) ## all tests, the slow ones too (TESTS=tests/ROOM for a part
 cluster-test: $(READY) ## spark-submit on a standalone cluster: a master and two workers on loopback
 	$(PYTEST) tests/system/test_cluster.py tests/system/test_cluster_steps.py
 
+docs: $(READY) ## the documentation as a site, site/index.html; a link that leads nowhere stops it
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
 lint: $(READY) ## style (ruff) and layout of the code
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -68,5 +71,5 @@ dist/offbeat.zip: $(READY) $(SHIPPED)
 	cp dist/offbeat-*.whl $@
 
 clean: ## remove what was built; .venv, the lake and fetched JARs stay
-	rm -rf build dist lib/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf build dist site lib/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find lib jobs tests -name __pycache__ -type d -prune -exec rm -rf {} +

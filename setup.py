@@ -29,6 +29,7 @@ STATISTICS = ["scipy>=1.11", "statsmodels>=0.14"]  # the pack curriculum: tests,
 PAGES = ["Jinja2>=3.1", "vl-convert-python>=1.6"]
 FORM = [*PAGES, "fastapi>=0.115", "python-multipart>=0.0.18", "uvicorn>=0.30"]
 BROWSER = ["axe-playwright-python>=0.1.4", "playwright>=1.50"]  # drives a Chromium that the machine has
+SITE = ["mkdocs>=1.6,<2", "mkdocs-material>=9.5,<10", "mkdocstrings[python]>=0.27"]  # docs/ as pages
 READERS = ["deltalake>=1.0", "duckdb>=1.2", "polars>=1.20"]  # of Delta tables, without Spark
 
 EXTRAS = {
@@ -44,10 +45,13 @@ EXTRAS = {
         *BROWSER,
         "httpx2>=2",
         "hypothesis>=6.100",
+        "ipykernel>=6",
+        "nbclient>=0.10",
         "pytest>=8",
         "pytest-timeout>=2.3",
         "pytest-xdist>=3.6",
     ],
+    "docs": SITE,
     "dev": ["import-linter>=2.1", "mypy>=1.14", "pandas-stubs<3", "ruff>=0.9", "types-PyYAML"],
 }
 
