@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 from pyspark.sql import SparkSession
-from pyspark.sql import functions as F
+from pyspark.sql.pandas.functions import pandas_udf
 
 from offbeat.detectors.encoding import encode_sessions
 from offbeat.errors import UsageError
@@ -54,7 +54,7 @@ def register(
     if version is None:
         raise UsageError(f"models {registry.folder}: no champion yet; run train first")
     carrier = carry(spark, version, pack_artifact(registry.path(version)))
-    scored = F.pandas_udf(_scoring(carrier), "float")  # type: ignore[call-overload]
+    scored: Any = pandas_udf(_scoring(carrier), "float")  # type: ignore[call-overload]
     spark.udf.register(FUNCTION, scored)
     open_views(lake)
     return version
@@ -97,7 +97,10 @@ def score_arrays(model: Artifact, events: pd.Series, times: pd.Series | None = N
         rows = _sessions(names, None if times is None else times[there])
         sequences = encode_sessions(rows, model.vocabulary, model.detector.takes)
         scores[there] = model.detector.score(sequences)
-    return pd.Series(scores, dtype="float32").astype(object).where(there, None)
+    given: list[float | None] = [
+        float(score) if known else None for score, known in zip(scores, there, strict=True)
+    ]
+    return pd.Series(given, dtype="object")
 
 
 def _sessions(names: list[list[str | None]], times: pd.Series | None) -> pa.Table:
