@@ -89,7 +89,7 @@ EXHIBITS: dict[str, Exhibit] = {
     ),
     "d": Exhibit(
         T.SUSPICIOUS_ACTIVITY,
-        lambda rows: rows.where("entity_kind = 'user'").orderBy("-score", "entity").select(
+        lambda rows: rows.where("entity_kind = 'user'").orderBy(F.desc("score"), "entity").select(
             "entity", "level", "score", F.concat_ws("; ", "reasons").alias("why"), "start", "end",
             F.size("event_ids").alias("rows"),
         ),
@@ -133,7 +133,7 @@ EXHIBITS: dict[str, Exhibit] = {
         lambda rows: rows.groupBy("cohort", "program").agg(
             F.sum("accesses").alias("accesses"), F.max_by("page", "accesses").alias("page"),
             F.count(F.lit(1)).alias("lessons"),
-        ).orderBy("-accesses", "cohort"),
+        ).orderBy(F.desc("accesses"), "cohort"),
         (_COHORT, _PROGRAM, _ACCESSES, Shown("lessons", "lessons used", "count"),
          Shown("page", "most used lesson", "code")),
         _bars("cohort", "accesses", "accesses to lessons"),
