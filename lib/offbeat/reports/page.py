@@ -10,7 +10,7 @@ import base64
 import functools
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
@@ -73,18 +73,27 @@ def render(template: str, **context: Any) -> Markup:
     return Markup(environment().get_template(template).render(**context))  # noqa: S704 - escaped by the template
 
 
-@functools.cache
-def environment() -> Environment:
-    """Jinja with autoescape always on, strict about names, and the filters of `form`."""
-    made = Environment(
-        loader=FunctionLoader(_text),
+def new_environment(read: Callable[[str], str], *, finalize: Callable[[Any], Any]) -> Environment:
+    """Jinja with autoescape always on, and strict about names.
+
+    Args:
+        read: gives a template's text by its name. finalize: what happens to a value before it is escaped.
+    """
+    return Environment(
+        loader=FunctionLoader(read),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        finalize=_finalize,
+        finalize=finalize,
         auto_reload=False,
     )
+
+
+@functools.cache
+def environment() -> Environment:
+    """The pages' own templates, with the filters of `form`; None reads as not known."""
+    made = new_environment(_text, finalize=_finalize)
     for written in (
         form.count,
         form.number,

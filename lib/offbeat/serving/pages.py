@@ -8,10 +8,11 @@ import hashlib
 from importlib.resources import files
 from typing import Any
 
-from jinja2 import Environment, FunctionLoader, StrictUndefined
+from jinja2 import Environment
 
 from offbeat.packs.top10.features import HOURS
 from offbeat.reports import form
+from offbeat.reports.page import new_environment
 from offbeat.serving.service import QUESTION_WORDS, Service, Told
 
 _SHOWN_NAMES = 400  # known names that the form offers, those with the most titles
@@ -153,15 +154,7 @@ def model_context(service: Service) -> dict[str, Any]:
 
 @functools.cache
 def _environment() -> Environment:
-    made = Environment(
-        loader=FunctionLoader(_text),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        auto_reload=False,
-        finalize=lambda value: form.visible(value) if type(value) is str else value,
-    )
+    made = new_environment(_text, finalize=lambda value: form.visible(value) if type(value) is str else value)
     made.filters |= {"share": form.share, "number": form.number, "count": form.count}
     return made
 
