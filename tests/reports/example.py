@@ -7,27 +7,24 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 from offbeat.reports.data import (
-    Anomaly,
     AnomalyPageData,
     Bin,
     Epoch,
     Evaluation,
     EvaluationPageData,
-    Expected,
-    Group,
     Head,
     Minutes,
     MinutesSummary,
-    OddEvent,
     PageRef,
     PrPoint,
     PublishedFigure,
     RunPageData,
     Scores,
-    Share,
     Step,
     TableRef,
 )
+from offbeat.reports.data_anomalies import Anomaly, Expected, Group, OddEvent, RawEvent, Share
+from offbeat.reports.data_quality import Checks
 
 START = datetime(2026, 5, 1, 18, 30, 12, tzinfo=timezone.utc)
 NORMAL = (
@@ -313,7 +310,10 @@ def run_page_data(**changes: object) -> RunPageData:
 def anomaly_page_data() -> AnomalyPageData:
     """A full page."""
     groups = tuple(
-        Group(kind, event, expected, n, n - 2, 11.2 - i, START, START + timedelta(days=i, hours=3))
+        Group(
+            kind, event, expected, n, n - 2, 11.2 - i, START, START + timedelta(days=i, hours=3), "7.2.1",
+            sql="SELECT a.session_id, a.place, e.* FROM (SELECT 1) a JOIN events e ON e.event_id = a.event_id",
+        )
         for i, (kind, event, expected, n) in enumerate((
             ("wrong_order", "quartile_75", "quartile_50", 214), ("missing", "heartbeat", "content_start", 167),
             ("repeated", "ad_pod_end", "content_start", 96), ("inserted", "ad_complete", "heartbeat", 71),
@@ -332,15 +332,40 @@ def anomaly_page_data() -> AnomalyPageData:
         kinds[group.kind] = kinds.get(group.kind, 0) + group.sessions
     return AnomalyPageData(
         HEAD,
-        613,
-        scores(),
-        groups,
-        6,
-        tuple(Share(kind, n) for kind, n in kinds.items()),
-        days,
-        segments,
-        anomalies(),
+        total=613,
+        scores=scores(),
+        groups=groups,
+        total_groups=6,
+        version="app_version",
+        families=tuple(replace(group, versions=3) for group in groups),
+        total_families=6,
+        by_kind=tuple(Share(kind, n) for kind, n in kinds.items()),
+        by_day=days,
+        kinds_by_day=tuple(
+            Share(day.value, day.flagged // (i + 2), None, kind)
+            for day in days
+            for i, kind in enumerate(kinds)
+        ),
+        segments=segments,
+        segments_by_day={
+            "app_version": tuple(
+                Share(day.value, day.flagged // (i + 2), 2000, share.value)
+                for day in days
+                for i, share in enumerate(segments["app_version"])
+            )
+        },
+        top=tuple(with_raw(anomaly) for anomaly in anomalies()),
     )
+
+
+def with_raw(anomaly: Anomaly) -> Anomaly:
+    """The anomaly with the rows of events behind its first twelve places, and SQL."""
+    raw = tuple(
+        RawEvent(place, anomaly.event_ids[place], anomaly.events[place], anomaly.times[place], "log/part-1.parquet",
+                 None, anomaly.covariates)
+        for place in range(min(12, len(anomaly.events), len(anomaly.event_ids), len(anomaly.times)))
+    )  # fmt: skip
+    return replace(anomaly, raw=raw, sql=f"TABLE events -- of {anomaly.session_id}")
 
 
 def hostile_anomaly() -> Anomaly:
@@ -377,3 +402,44 @@ def hostile_page_data() -> RunPageData:
 def bare_page_data() -> RunPageData:
     """A page of a lake where nothing but a name is known."""
     return RunPageData(Head("bare"))
+
+
+def checks() -> Checks:
+    """Rules of two models, cards, predictions, and drift of two runs."""
+    rules = tuple(
+        {
+            "model_version": f"{detector}-1", "detector": detector, "rule": rule, "event": rule, "says": says,
+            "violations": 100, "violations_flagged": 90 + i, "legal_uses": 4000, "legal_flagged": 3 * i,
+            "flagged_share": 0.9 + i / 100, "wrongly_flagged_share": 3 * i / 4000,
+        }
+        for detector in ("gru", "lstm")
+        for i, (rule, says) in enumerate((
+            ("resume", "Playback resumes where it was paused."), ("ad_end", "An ad ends that began."),
+            ("end", "A session ends where the app is closed."),
+        ))
+    )  # fmt: skip
+    cards = tuple(
+        {
+            "fault_kind": kind, "faults": 200, "detected": 190, "kind_right": 185, "position_right": 188,
+            "kind_of_detected": 185 / 190, "position_of_detected": 188 / 190, "kind_of_all": 0.925,
+            "position_of_all": 0.94, "cards": {"missing": 3, "wrong_order": 2},
+        }
+        for kind in ("all", "drop", "swap")
+    )  # fmt: skip
+    predictions = tuple(
+        {"metric": metric, "bin": bin_, "value": value, "predicted": predicted, "n": n}
+        for metric, bin_, value, predicted, n in (
+            ("brier", "", 0.061, None, 9000), ("brier_of_base_rate", "", 0.09, None, 9000),
+            ("calibration", "0.0-0.1", 0.02, 0.03, 8000), ("calibration", "0.9-1.0", 0.97, 0.95, 1000),
+            ("warned", "", 0.8, None, 240), ("lead_before_end", "", 7.0, None, 190),
+        )
+    )  # fmt: skip
+    drift = tuple(
+        {
+            "batch": 0, "measure": measure, "distance": 0.01 + day / 10, "psi": 0.02, "observed": 0.1,
+            "expected": 0.1, "n_sessions": 900, "warned": day > 1, "beyond": False, "at": START + timedelta(days=day),
+        }
+        for day in (1, 2)
+        for measure in ("event_mix", "length", "score", "unknown_share")
+    )  # fmt: skip
+    return Checks(rules, cards, predictions, drift)

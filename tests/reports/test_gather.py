@@ -5,9 +5,10 @@ from datetime import date, datetime, timedelta, timezone
 import pytest
 
 from offbeat.reports import gather
-from offbeat.reports.data import Bin, Expected, OddEvent, Share
+from offbeat.reports.data import Bin
+from offbeat.reports.data_anomalies import Expected, OddEvent, Share
 from offbeat.reports.gather import place_bins
-from offbeat.reports.gather_anomalies import gather_anomaly_page, gather_days, gather_groups
+from offbeat.reports.gather_anomalies import gather_anomaly_page, gather_days, gather_groups, version_among
 from offbeat.tables.contract import ANOMALIES, EVALUATIONS, MINUTES_VIEWED, RUNS, SESSION_SCORES, SESSIONS
 
 START = datetime(2026, 5, 1, 23, 59, 59, 250_000, tzinfo=timezone.utc)
@@ -173,6 +174,20 @@ def test_groups_hold_like_anomalies(anomalies):
     assert len(groups) == 2
 
 
+@pytest.mark.spark
+def test_a_version_divides_causes(anomalies):
+    groups, total, number = gather_groups(anomalies, version="platform")
+    assert (total, number) == (6, 4)
+    assert [(g.kind, g.event, g.version, g.sessions) for g in groups][:2] == [
+        ("wrong_order", "b", "tv", 3),
+        ("length", None, None, 1),
+    ]
+    together, _, number = gather_groups(anomalies, version="platform", together=True)
+    assert (number, together[0].version, together[0].versions, together[0].sessions) == (4, "tv", 1, 3)
+    assert version_among(["title", "App_Version", "platform"]) == "App_Version"
+    assert version_among(["title", "platform"]) is None
+
+
 def session(session_id: str, days: int, platform: str | None):
     start = START + days * DAY
     return (
@@ -211,6 +226,12 @@ def test_page_of_anomalies_from_tables(spark, anomalies):
     assert data.by_kind == (Share("wrong_order", 4), Share("length", 1), Share("missing", 1))
     assert data.by_day == (Share("2026-05-01", 5, 3), Share("2026-05-02", 0, 1), Share("2026-05-03", 1, 1))
     assert dict(data.segments) == {"platform": (Share("tv", 3, 3),)}
+    assert data.kinds_by_day == (
+        Share("2026-05-01", 3, None, "wrong_order"),
+        Share("2026-05-01", 1, None, "length"),
+        Share("2026-05-01", 1, None, "missing"),
+        Share("2026-05-03", 1, None, "wrong_order"),
+    )
     assert gather_days(anomalies, None) == (Share("2026-05-01", 5), Share("2026-05-03", 1))
 
 

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from offbeat.reports import parts
-from offbeat.reports.data import Anomaly, Expected, OddEvent
+from offbeat.reports.data_anomalies import Anomaly, Expected, OddEvent
 from tests.reports import example
 
 

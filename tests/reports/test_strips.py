@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
 
-from offbeat.reports.data import Anomaly, OddEvent
+from offbeat.reports.data_anomalies import Anomaly, OddEvent
 from offbeat.reports.strips import Quiet, difference_strip, odd_positions, sequence_strip
 
 START = datetime(2026, 5, 1, tzinfo=timezone.utc)

@@ -14,12 +14,14 @@ pytest.importorskip("playwright", reason="browser tests need playwright")
 
 from offbeat.reports import render_anomalies_page, render_run_page, write_page
 from offbeat.reports.evaluation_page import render_evaluation_page
-from tests.reports import example
+from offbeat.reports.exploration import render_exploration_page
+from tests.reports import example, example_exploration
 from tests.system.browser import DESKTOP, PHONE, Browser, open_browser, opened, serious_faults
 
 pytestmark = pytest.mark.system
 
-PAGES = ("run", "anomalies", "evaluation", "bare", "hostile")
+FULL = ("run", "anomalies", "evaluation", "exploration")
+PAGES = (*FULL, "bare", "hostile", "hostile-exploration")
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +37,8 @@ def pages(tmp_path_factory) -> dict[str, Path]:
         "run": render_run_page(example.run_page_data()),
         "anomalies": render_anomalies_page(example.anomaly_page_data()),
         "evaluation": render_evaluation_page(example.evaluation_page_data()),
+        "exploration": render_exploration_page(example_exploration.exploration_page_data()),
+        "hostile-exploration": render_exploration_page(example_exploration.hostile_exploration_data()),
         "bare": render_run_page(example.bare_page_data()),
         "hostile": render_run_page(example.hostile_page_data()),
     }
@@ -49,9 +53,16 @@ def pictures(tmp_path_factory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [DESKTOP, PHONE])
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize(
+    "name, width, scheme",
+    [
+        (name, width, scheme)
+        for name in PAGES
+        for width, scheme in ((DESKTOP, "light"), (PHONE, "dark"), (DESKTOP, "dark"), (PHONE, "light"))
+        # What differs by width or scheme alone shows on the full pages.
+        if name in FULL or (width == PHONE) == (scheme == "dark")
+    ],
+)
 def test_page_is_quiet_offline_drawn_and_narrow(browser, pages, pictures, name, width, scheme):
     with opened(browser, pages[name], width=width, scheme=scheme) as seen:
         wanted, drawn = seen.charts()
@@ -73,6 +84,7 @@ def test_page_is_quiet_offline_drawn_and_narrow(browser, pages, pictures, name, 
         ("hostile", "light"),
         ("bare", "dark"),
         ("evaluation", "dark"),
+        ("exploration", "light"),
     ],
 )
 def test_axe_finds_no_serious_fault(browser, pages, name, scheme):
@@ -106,7 +118,7 @@ def test_table_sorts_by_value_and_back(browser, pages):
         header = table.get_by_role("columnheader", name="largest score")
 
         def scores() -> list[str]:
-            return table.locator("tbody td:nth-child(5)").all_inner_texts()
+            return table.locator("tbody td:nth-child(6)").all_inner_texts()
 
         as_it_came = scores()
         header.get_by_role("button").click()

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
+from typing import Any
 
 from markupsafe import Markup
 
 from offbeat.reports import charts, form, parts
-from offbeat.reports.data import AnomalyPageData, Group, Share
+from offbeat.reports.data import AnomalyPageData
+from offbeat.reports.data_anomalies import Group, Share
 from offbeat.reports.form import Column
 from offbeat.reports.page import Section, render_page
 from offbeat.reports.parts import KeyFigure
 from offbeat.reports.sections import cards_section, scores_section, tables_section
+
+_MOST_OF = 0.8  # of the anomalies: so much is worth saying how few causes hold it
 
 
 def render_anomalies_page(data: AnomalyPageData) -> str:
@@ -23,7 +28,7 @@ def render_anomalies_page(data: AnomalyPageData) -> str:
     sections = [
         Section("overview", "At a glance", [parts.key_figures(_figures(data))]),
         _causes_section(data),
-        _trend_section(data.by_day),
+        _trend_section(data),
         _segments_section(data),
         cards_section(data.top, title="The strangest sessions", total=data.total),
         scores_section(data.scores),
@@ -41,9 +46,7 @@ def _figures(data: AnomalyPageData) -> list[KeyFigure]:
         )
     if data.groups:
         largest = data.groups[0]
-        figures.append(
-            KeyFigure("Causes", form.count(data.total_groups), "same kind, odd event and expectation")
-        )
+        figures.append(KeyFigure("Causes", form.count(data.total_groups), _alike(data)))
         note = f"{form.count(largest.sessions)} sessions of the largest cause"
         figures.append(KeyFigure("Largest cause", form.share(largest.sessions / data.total), note))
     return figures
@@ -53,22 +56,82 @@ def _causes_section(data: AnomalyPageData) -> Section:
     title, name = "Causes", "causes"
     if not data.groups:
         return Section(name, title, [parts.missing("No anomalies to group.")])
-    columns = [
-        Column("cause", "cause"), Column("sessions", "sessions", "count"),
-        Column("share", "share of anomalies (%)", "share"),
+    made = []
+    by_kind = [{"kind": share.value.replace("_", " "), "sessions": share.flagged} for share in data.by_kind]
+    if by_kind:
+        chart = charts.bars(by_kind, label="kind", value="sessions", title="sessions", kind="count")
+        made.append(parts.figure(chart, title="Anomalies by kind", name="kinds"))
+    if data.families:
+        made.append(_table(data, data.families, "All versions together", "families"))
+    made.append(_table(data, data.groups, "Causes, most sessions first", "causes"))
+    queries = [part for group in data.groups if group.sql for part in _query(group)]
+    if queries:
+        made.append(parts.folded("The raw events of a cause, as SQL", *queries))
+    return Section(name, title, made, intro=_causes_intro(data))
+
+
+def _table(data: AnomalyPageData, groups: Sequence[Group], caption: str, name: str) -> Markup:
+    """Groups of like anomalies, with the way to a card of each that has one."""
+    together = name == "families"
+    columns = [Column("cause", "cause", link="link")]
+    if together:
+        columns.append(Column("versions", f"{data.version}s", "count"))
+    if data.version is not None:
+        columns.append(Column("version", f"mostly {data.version}" if together else data.version))
+    columns += [
+        Column("sessions", "sessions", "count"), Column("share", "share of anomalies (%)", "share"),
         Column("entities", "entities", "count"), Column("max_score", "largest score", "number"),
         Column("first", "first seen", "time"), Column("last", "last seen", "time"),
     ]  # fmt: skip
-    rows = [{**asdict(g), "cause": _cause(g), "share": g.sessions / data.total} for g in data.groups]
-    by_kind = [{"kind": share.value.replace("_", " "), "sessions": share.flagged} for share in data.by_kind]
-    made = [parts.table(rows, columns, caption="Causes, most sessions first", name="causes")]
-    if by_kind:
-        chart = charts.bars(by_kind, label="kind", value="sessions", title="sessions", kind="count")
-        made.insert(0, parts.figure(chart, title="Anomalies by kind", name="kinds"))
-    intro = "Anomalies that are alike – same kind, same odd event, same event expected in its place – are one cause."
-    if data.total_groups > len(data.groups):
-        intro += f" The {len(data.groups)} largest of {form.count(data.total_groups)} are shown."
-    return Section(name, title, made, intro=intro)
+    rows = [
+        {
+            **asdict(group),
+            "cause": _cause(group),
+            "share": group.sessions / data.total,
+            "link": _card_of(group, data, together=together),
+        }
+        for group in groups
+    ]
+    whole = data.total_families if together else data.total_groups
+    note = f"The {len(groups)} largest of {form.count(whole)}." if whole > len(groups) else ""
+    return parts.table(rows, columns, caption=caption, name=name, note=note)
+
+
+def _causes_intro(data: AnomalyPageData) -> str:
+    text = f"Anomalies that are alike – {_alike(data)} – are one cause"
+    groups, held = data.families or data.groups, 0
+    for most, group in enumerate(groups, start=1):
+        held += group.sessions
+        if held >= _MOST_OF * data.total or most == len(groups):
+            said = "the largest one holds" if most == 1 else f"the {most} largest hold"
+            together = ", all versions together," if data.families else ""
+            return f"{text}; {said}{together} {form.share(held / data.total)} of the anomalies."
+    return f"{text}."
+
+
+def _alike(data: AnomalyPageData) -> str:
+    """What anomalies of one cause have in common."""
+    if data.version is None:
+        return "same kind and odd event"
+    return f"same kind, odd event and {data.version.replace('_', ' ')}"
+
+
+def _card_of(group: Group, data: AnomalyPageData, *, together: bool) -> str | None:
+    """The way to the first card that shows the cause."""
+    for number, card in enumerate(data.top, start=1):
+        odd = card.actual[0].event if card.actual else None
+        ran = card.covariates.get(data.version) if data.version and not together else None
+        if (card.kind, odd, ran) == (group.kind, group.event, None if together else group.version):
+            return f"#anomaly-{number}"
+    return None
+
+
+def _query(group: Group) -> list[Markup]:
+    said = _cause(group) + (f", {group.version}" if group.version else "")
+    return [
+        parts.paragraph(f"{said} ({form.count(group.sessions)} sessions)"),
+        parts.query(group.sql, label=said),
+    ]
 
 
 def _cause(group: Group) -> str:
@@ -79,8 +142,8 @@ def _cause(group: Group) -> str:
     return text if group.expected is None else f"{text}, expected {form.event_name(group.expected)}"
 
 
-def _trend_section(days: tuple[Share, ...]) -> Section:
-    title, name = "Trend", "trend"
+def _trend_section(data: AnomalyPageData) -> Section:
+    title, name, days = "Trend", "trend", data.by_day
     if not days:
         return Section(name, title, [parts.missing("No trend: the log has no times, or nothing is flagged.")])
     rows = [
@@ -108,7 +171,28 @@ def _trend_section(days: tuple[Share, ...]) -> Section:
                 note="A rise means a cause, not more traffic.",
             )
         )
+    if len({share.series for share in data.kinds_by_day}) > 1:
+        chart = charts.over_time(
+            _divided(data.kinds_by_day), time="day", value="flagged", series="series", title="flagged sessions",
+            kind="count",
+        )  # fmt: skip
+        note = "The most frequent kinds."
+        made.append(
+            parts.figure(chart, title="Flagged sessions by day and kind", name="kinds-by-day", note=note)
+        )
     return Section(name, title, [parts.grid(*made)])
+
+
+def _divided(shares: Sequence[Share]) -> list[dict[str, Any]]:
+    return [
+        {
+            "day": share.value,
+            "series": share.series.replace("_", " "),
+            "flagged": share.flagged,
+            "share": share.share,
+        }
+        for share in shares
+    ]
 
 
 def _segments_section(data: AnomalyPageData) -> Section:
@@ -120,6 +204,21 @@ def _segments_section(data: AnomalyPageData) -> Section:
             [parts.missing("No covariates to divide by: the config names none, or the log has none.")],
         )
     made = [_segment(segment, shares) for segment, shares in data.segments.items()]
+    for segment, days in data.segments_by_day.items():
+        if all(day.share is not None for day in days) and len({day.value for day in days}) > 1:
+            chart = charts.over_time(
+                _divided(days),
+                time="day",
+                value="share",
+                series="series",
+                title="share flagged (%)",
+                kind="share",
+            )
+            said, name_of = segment.replace("_", " "), f"trend-{parts.slug(segment)}"
+            note = "Of the values with the most flagged sessions."
+            made.append(
+                parts.figure(chart, title=f"Share flagged by day and {said}", name=name_of, note=note)
+            )
     return Section(name, title, [parts.grid(*made)], intro="The values with the most flagged sessions.")
 
 
@@ -128,7 +227,7 @@ def _segment(segment: str, shares: tuple[Share, ...]) -> Markup:
         {"value": share.value, "flagged": share.flagged, "sessions": share.sessions, "share": share.share}
         for share in shares
     ]
-    slug = "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in segment)
+    slug = parts.slug(segment)
     columns = [Column("value", segment.replace("_", " ")), Column("flagged", "flagged sessions", "count")]
     if any(row["sessions"] is not None for row in rows):
         columns += [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from offbeat.reports import form
@@ -172,15 +173,24 @@ def over_time(
 
 
 def heat_map(
-    rows: Rows, *, x: str, y: str, value: str, title: str, text: str | None = None, kind: str = "number"
+    rows: Rows,
+    *,
+    x: str,
+    y: str,
+    value: str,
+    title: str,
+    text: str | None = None,
+    kind: str = "number",
+    down: Sequence[str] = (),
 ) -> Chart:
     """A value by two categories, in the order of the rows; darker = larger.
 
     Args:
         x, y, value: entries of a row. text: entry written into each cell, as a count. title: what the value is.
+        down: values of y from top to bottom, where the rows have another order.
     """
     rows = rows_of(rows)
-    across, down = distinct(rows, x), distinct(rows, y)
+    across, down = distinct(rows, x), [form.visible(each) for each in down] or distinct(rows, y)
     place: Spec = {
         "x": axis("x", x, "nominal", sort=across, axis={"labelAngle": 0 if len(across) <= _LEVEL else -40}),
         "y": axis("y", y, "nominal", sort=down, axis={"labelLimit": 130}),

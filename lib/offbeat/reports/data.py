@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from offbeat.reports.data_quality import Epoch, Evaluation, PrPoint, PublishedFigure
+from offbeat.reports.data_anomalies import Anomaly, Group, Share
+from offbeat.reports.data_quality import Checks, Epoch, Evaluation, PrPoint, PublishedFigure
 
 VERDICTS = ("normal", "anomalous", "unknown_event", "short", "open")
 FLAGGED = ("anomalous", "unknown_event")
@@ -60,59 +61,6 @@ class Head:
     tables: tuple[TableRef, ...] = ()
     generated_from: str = ""
     pages: tuple[PageRef, ...] = ()
-
-
-@dataclass(frozen=True)
-class Expected:
-    """An event that the model held likely at a place, with its probability (0 to 1)."""
-
-    event: str
-    probability: float
-
-
-@dataclass(frozen=True)
-class OddEvent:
-    """An event that came where others were expected.
-
-    Attributes:
-        position: 0-based place in the session; n_events stands for its end.
-        rank: 1 = the likeliest.
-        surprise: -ln(probability), nats.
-        expected: likeliest events there, falling.
-    """
-
-    position: int
-    event: str
-    probability: float
-    rank: int
-    surprise: float
-    expected: tuple[Expected, ...] = ()
-
-
-@dataclass(frozen=True)
-class Anomaly:
-    """A row of the table anomalies; `actual` holds the strangest event first."""
-
-    session_id: str
-    entity: str
-    score: float
-    kind: str
-    events: tuple[str, ...]
-    model_version: str = ""
-    start: datetime | None = None
-    end: datetime | None = None
-    percentile: float | None = None
-    verdict: str = "anomalous"
-    threshold: float | None = None
-    positions: tuple[int, ...] = ()
-    times: tuple[datetime | None, ...] = ()
-    actual: tuple[OddEvent, ...] = ()
-    nearest: tuple[str, ...] | None = None
-    edits: tuple[str, ...] = ()
-    event_ids: tuple[str, ...] = ()
-    action: str | None = None
-    covariates: Mapping[str, str | None] = field(default_factory=dict)
-    run_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -236,43 +184,18 @@ class RunPageData:
 
 
 @dataclass(frozen=True)
-class Group:
-    """Anomalies that are alike: same kind, same strangest event, same event expected there."""
-
-    kind: str
-    event: str | None
-    expected: str | None
-    sessions: int
-    entities: int
-    max_score: float
-    first: datetime | None = None
-    last: datetime | None = None
-
-
-@dataclass(frozen=True)
-class Share:
-    """Flagged sessions among all sessions of one value (a day, a platform …); `sessions` None: not known."""
-
-    value: str
-    flagged: int
-    sessions: int | None = None
-
-    @property
-    def share(self) -> float | None:
-        """Flagged over all, 0 to 1."""
-        return self.flagged / self.sessions if self.sessions else None
-
-
-@dataclass(frozen=True)
 class AnomalyPageData:
     """Everything on the page of anomalies.
 
     Attributes:
         total: number of anomalies in the table.
         total_groups: number of groups of like ones; `groups` holds the largest.
+        families: the largest groups with all versions put together; nothing where there are no versions.
+        version: covariate that holds the version, which divides causes; None where there is none.
         by_kind: per kind, most sessions first.
-        by_day: per UTC day of the session's start, in order.
+        by_day: per UTC day of the session's start, in order. kinds_by_day: the same of the most frequent kinds.
         segments: covariate to its values, most flagged first.
+        segments_by_day: covariate to days of the values with the most flagged sessions.
         top: the ones shown as cards.
     """
 
@@ -281,9 +204,14 @@ class AnomalyPageData:
     scores: Scores | None = None
     groups: tuple[Group, ...] = ()
     total_groups: int = 0
+    families: tuple[Group, ...] = ()
+    total_families: int = 0
+    version: str | None = None
     by_kind: tuple[Share, ...] = ()
     by_day: tuple[Share, ...] = ()
+    kinds_by_day: tuple[Share, ...] = ()
     segments: Mapping[str, tuple[Share, ...]] = field(default_factory=dict)
+    segments_by_day: Mapping[str, tuple[Share, ...]] = field(default_factory=dict)
     top: tuple[Anomaly, ...] = ()
 
 
@@ -299,7 +227,7 @@ class EvaluationPageData:
         detector: name of the model that is judged, as in the evaluations.
         evaluations: rows of the table of that model version.
         epochs: of its training.
-        published: figures of others.
+        published: figures of others. checks: rules, cards, predictions, drift.
     """
 
     head: Head
@@ -307,3 +235,4 @@ class EvaluationPageData:
     evaluations: tuple[Evaluation, ...] = ()
     epochs: tuple[Epoch, ...] = ()
     published: tuple[PublishedFigure, ...] = ()
+    checks: Checks = field(default_factory=Checks)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -52,3 +54,18 @@ class PublishedFigure:
     metric: str
     value: float
     source: str
+
+
+@dataclass(frozen=True)
+class Checks:
+    """What a model was put to the test with besides sessions; rows of the tables, by column.
+
+    Attributes:
+        rules: of rule_checks, all models that were checked. cards: of card_checks. predictions: of
+            prediction_checks. drift: of drift, the oldest first.
+    """
+
+    rules: tuple[Mapping[str, Any], ...] = ()
+    cards: tuple[Mapping[str, Any], ...] = ()
+    predictions: tuple[Mapping[str, Any], ...] = ()
+    drift: tuple[Mapping[str, Any], ...] = ()

@@ -13,6 +13,7 @@ from offbeat.evaluation.stress import NOTES, PREFIX
 from offbeat.reports import charts, charts_model, parts
 from offbeat.reports.data import EvaluationPageData
 from offbeat.reports.data_quality import Evaluation
+from offbeat.reports.evaluation_checks import checks_sections
 from offbeat.reports.form import Column
 from offbeat.reports.page import Section, render_page
 from offbeat.reports.quality import (
@@ -62,6 +63,7 @@ def render_evaluation_page(data: EvaluationPageData) -> str:
         _kinds_section(data.evaluations),
         training_section(data.epochs),
         _stress_section(data.evaluations),
+        *checks_sections(data.checks),
         _published_section(data),
         tables_section(data.head),
         Section("method", "How it was judged", [parts.bullets(_METHOD)], folded=True),

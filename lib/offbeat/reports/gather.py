@@ -11,7 +11,8 @@ from typing import Any
 from pyspark.sql import Column, DataFrame, Row, Window
 from pyspark.sql import functions as F
 
-from offbeat.reports.data import Anomaly, Bin, Expected, Minutes, MinutesSummary, OddEvent, Scores, Step
+from offbeat.reports.data import Bin, Minutes, MinutesSummary, Scores, Step
+from offbeat.reports.data_anomalies import Anomaly, Expected, OddEvent
 from offbeat.reports.data_quality import Epoch, Evaluation
 
 _BINS = 20  # on each side of the threshold

@@ -9,7 +9,7 @@ from markupsafe import Markup, escape
 
 from offbeat.reports import form, strips
 from offbeat.reports.chart_base import Chart, Rows
-from offbeat.reports.data import Anomaly
+from offbeat.reports.data_anomalies import Anomaly
 from offbeat.reports.form import Column
 from offbeat.reports.page import embed_json, render
 
@@ -57,6 +57,18 @@ def callout(text: str | Markup, *, tone: str = "info", title: str = "") -> Marku
 def missing(text: str) -> Markup:
     """Says that something is not there, and why or how to get it."""
     return Markup('<p class="missing">{}</p>').format(form.visible(text))
+
+
+def slug(text: str) -> str:
+    """A text as part of an id: letters, digits and hyphens."""
+    return "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in text)
+
+
+def query(sql: str, *, label: str) -> Markup:
+    """A line of SQL, ready to be taken; a click or a key selects all of it."""
+    return Markup('<pre class="sql" tabindex="0" role="region" aria-label="{}"><code>{}</code></pre>').format(
+        form.visible(label), form.visible(sql)
+    )
 
 
 def paragraph(text: str | Markup) -> Markup:
@@ -112,12 +124,21 @@ def table(
     )
 
 
-def figure(chart: Chart, *, title: str, name: str, note: str = "", numbers: Markup | None = None) -> Markup:
+def figure(
+    chart: Chart,
+    *,
+    title: str,
+    name: str,
+    note: str = "",
+    numbers: Markup | None = None,
+    wide: bool = False,
+) -> Markup:
     """A chart with its title, its text alternative and, under a fold, its numbers.
 
     Args:
         name: unique on its page; letters, digits and hyphens. note: what to know when reading it.
         numbers: a fuller table to stand for the chart's own.
+        wide: it can't be read on a phone's width, so there it scrolls sideways.
     """
     shown = numbers or table(chart.rows, chart.columns, caption=title, name=f"{name}-numbers")
     return render(
@@ -128,6 +149,7 @@ def figure(chart: Chart, *, title: str, name: str, note: str = "", numbers: Mark
         description=form.visible(chart.description),
         spec=embed_json(chart.spec),
         numbers=shown,
+        wide=wide,
     )
 
 
@@ -152,6 +174,49 @@ def anomaly_card(anomaly: Anomaly, *, number: int) -> Markup:
         difference=difference,
         event_ids=anomaly.event_ids[:_IDS],
         covariates=sorted(anomaly.covariates.items()),
+        raw=_raw_events(anomaly, number) if anomaly.raw else None,
+        query=query(anomaly.sql, label=f"SQL for the raw events of anomaly {number}"),
+    )
+
+
+def _raw_events(anomaly: Anomaly, number: int) -> Markup:
+    """The rows of events behind a card, the odd ones marked."""
+    odd = set(strips.odd_positions(anomaly))
+    values: dict[str, set[str | None]] = {}
+    for raw in anomaly.raw:
+        for name in {*raw.covariates, *anomaly.covariates}:
+            values.setdefault(name, set()).add(raw.covariates.get(name))
+    # What is the same in all of them stands above the table already.
+    varying = sorted(name for name, seen in values.items() if len(seen) > 1)
+    rows = [
+        {
+            "place": raw.place + 1,
+            "odd": "odd" if raw.place in odd else "",
+            "time": raw.time,
+            "event": raw.event,
+            "covariates": ", ".join(
+                f"{name} {raw.covariates[name]}" for name in varying if raw.covariates.get(name)
+            ),
+            "file": (raw.source_file or "").rsplit("/", 1)[-1],
+            "event_id": raw.event_id,
+        }
+        for raw in anomaly.raw
+    ]
+    columns = [
+        Column("place", "place", "count"), Column("event", "event", "code"), Column("odd", "out of sequence"),
+        *([Column("time", "time", "time")] if any(raw.time for raw in anomaly.raw) else []),
+        *([Column("covariates", "covariates")] if varying else []),
+        Column("file", "source file"), Column("event_id", "event id", "code"),
+    ]  # fmt: skip
+    n = len(anomaly.events)
+    note = f"{len(rows)} of {form.count(n)} rows: those around the odd ones." if len(rows) < n else ""
+    return table(
+        rows,
+        columns,
+        caption=f"Raw events of anomaly {number}",
+        name=f"raw-{number}",
+        note=note,
+        filtered=False,
     )
 
 

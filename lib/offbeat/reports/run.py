@@ -1,31 +1,46 @@
-"""The step `report`: reads a lake's tables and writes the pages beside them."""
+"""The step `report`: reads a lake's tables and writes the pages beside them, each that has its tables."""
 
 from __future__ import annotations
 
 import json
-import os
+from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from offbeat import __version__
 from offbeat.config import Config
 from offbeat.errors import UsageError
 from offbeat.reports import gather
 from offbeat.reports.anomalies import render_anomalies_page
-from offbeat.reports.data import EvaluationPageData, Head, PageRef, RunPageData, Scores, TableRef
+from offbeat.reports.data import EvaluationPageData, Head, RunPageData, Scores
 from offbeat.reports.data_quality import PublishedFigure
+from offbeat.reports.drill import Drill
 from offbeat.reports.evaluation_page import render_evaluation_page
-from offbeat.reports.gather_anomalies import gather_anomaly_page
-from offbeat.reports.index import ANOMALIES_PAGE, EVALUATION_PAGE, INDEX, find_pages
+from offbeat.reports.exploration import render_exploration_page
+from offbeat.reports.gather_anomalies import gather_anomaly_page, version_among
+from offbeat.reports.gather_checks import CHECKS_ON_PAGE, gather_checks
+from offbeat.reports.gather_exploration import ON_PAGE as ON_EXPLORATION_PAGE
+from offbeat.reports.gather_exploration import gather_exploration
+from offbeat.reports.index import (
+    ANOMALIES_PAGE,
+    EVALUATION_PAGE,
+    EXPLORATION_PAGE,
+    INDEX,
+    find_pages,
+    house_pages,
+    other_pages,
+)
+from offbeat.reports.place import generated_from, has_folder, pages_folder, table_refs
 from offbeat.reports.run_page import render_run_page
 from offbeat.reports.write import write_page
 from offbeat.scoring.feedback import not_muted
 from offbeat.tables.contract import (
     ANOMALIES,
     EVALUATIONS,
+    EVENTS,
     MINUTES_VIEWED,
     RUNS,
     SESSION_SCORES,
@@ -39,11 +54,11 @@ from offbeat.training.registry import Registry
 _IN_NATS = ("lstm", "gru")  # detectors whose score is a surprise
 _SEGMENTS = 4  # covariates that the page of anomalies divides by
 _ON_EVALUATION_PAGE = (EVALUATIONS, SESSION_SCORES, RUNS)
-_ON_ANOMALIES_PAGE = (ANOMALIES, SESSION_SCORES, SESSIONS)
+_ON_ANOMALIES_PAGE = (ANOMALIES, SESSION_SCORES, SESSIONS, EVENTS)
 
 
 def run(lake: Lake, conf: Config, *, run_id: str) -> dict[str, Any]:
-    """Write the pages: the run, which is the index of all pages there are, the anomalies, the evaluation.
+    """Write the pages: exploration, anomalies, evaluation, each where its tables are, and the index of all there are.
 
     They lie under `<lake>/pages/NAME/`, or in the folder that `output.pages` names.
 
@@ -51,28 +66,39 @@ def run(lake: Lake, conf: Config, *, run_id: str) -> dict[str, Any]:
         run_id: what the pages name where no run of `score` is recorded.
 
     Returns:
-        `page` (the index), `anomalies_page`, `evaluation_page`: where they are.
+        `page` (the index), `exploration_page`, `anomalies_page`, `evaluation_page`: where they are.
 
     Raises:
-        UsageError: nothing is scored yet, the lake has no folder to write to, or the chart library is missing.
+        UsageError: the lake has nothing to show, or no folder to write to, or the chart library is missing.
     """
-    registry = Registry(lake, conf.name, folder=conf.output.get("models"))
-    version = registry.champion()
-    if version is None or not lake.exists(SESSION_SCORES):
+    if not any(lake.exists(table) for table in (EVENTS, SESSIONS, SESSION_SCORES)):
         raise UsageError(
-            f"lake {lake.location}: nothing of {conf.name} is scored yet; run `offbeat run` first"
+            f"lake {lake.location}: nothing to report of {conf.name}: neither events nor sessions nor scores; "
+            "run `offbeat ingest` or `offbeat run` first"
         )
-    maker = _Maker(lake, conf, version, registry.path(version), _folder(lake, conf), run_id)
-    scores = maker.scores()
+    maker = _Maker(lake, conf, run_id)
     made: dict[str, Any] = {}
-    if lake.exists(ANOMALIES):
-        html = render_anomalies_page(maker.anomalies_page(scores))
-        made["anomalies_page"] = str(write_page(maker.folder / ANOMALIES_PAGE, html))
-    if lake.exists(EVALUATIONS):
+    links = [page.link for page in maker.pages]
+    if EXPLORATION_PAGE in links:
+        made["exploration_page"] = maker.write_exploration_page()
+    if ANOMALIES_PAGE in links:
+        made["anomalies_page"] = maker.write_anomalies_page()
+    if EVALUATION_PAGE in links:
         made["evaluation_page"] = maker.write_evaluation_page()
     # Last, since it links to what there is.
-    page = write_page(maker.folder / INDEX, render_run_page(maker.run_page(scores)))
-    return {"page": str(page), **made}
+    return {"page": maker.write_run_page(), **made}
+
+
+def write_exploration_page(lake: Lake, conf: Config, *, run_id: str) -> dict[str, str]:
+    """Write the page of exploration alone, and give its path as `exploration_page`; nothing where there are no events.
+
+    Raises:
+        UsageError: the lake has no folder to write to, or the chart library is missing.
+    """
+    maker = _Maker(lake, conf, run_id)
+    if EXPLORATION_PAGE not in [page.link for page in maker.pages]:
+        return {}
+    return {"exploration_page": maker.write_exploration_page()}
 
 
 def write_evaluation_page(lake: Lake, conf: Config, *, run_id: str) -> str | None:
@@ -81,40 +107,44 @@ def write_evaluation_page(lake: Lake, conf: Config, *, run_id: str) -> str | Non
     Raises:
         UsageError: the chart library is missing.
     """
-    registry = Registry(lake, conf.name, folder=conf.output.get("models"))
-    version = registry.champion()
-    if version is None or (lake.local_folder is None and not conf.output.get("pages")):
+    if not has_folder(lake, conf):
         return None
-    maker = _Maker(lake, conf, version, registry.path(version), _folder(lake, conf), run_id)
-    return maker.write_evaluation_page()
-
-
-def _folder(lake: Lake, conf: Config) -> Path:
-    named = conf.output.get("pages")
-    if named:
-        return Path(named)
-    if lake.local_folder is None:
-        raise UsageError(
-            f"lake {lake.location}: pages need a folder; set output.pages to a Volume or a mounted folder"
-        )
-    return lake.local_folder / "pages" / conf.name
+    maker = _Maker(lake, conf, run_id)
+    return maker.write_evaluation_page() if maker.version is not None else None
 
 
 class _Maker:
-    """One lake, config and model, from which both pages are gathered."""
+    """One lake, config and champion (where there is one), from which all pages are gathered."""
 
-    def __init__(
-        self, lake: Lake, conf: Config, version: str, model: Path, folder: Path, run_id: str
-    ) -> None:
+    def __init__(self, lake: Lake, conf: Config, run_id: str) -> None:
         self.lake = lake
         self.conf = conf
-        self.version = version
-        self.model = model
-        self.folder = folder
         self.run_id = run_id
-        self.detector: str = _json(model / "manifest.json").get("detector", conf.model.detector)
+        self.folder = pages_folder(lake, conf)
+        models = conf.output.get("models")
+        # A catalog without a folder for models has none.
+        self.registry = Registry(lake, conf.name, folder=models) if models or lake.local_folder else None
+        self.version = self.registry.champion() if self.registry is not None else None
+        self.pages = house_pages(lake, scored=self.version is not None)
 
-    def scores(self) -> Scores:
+    @property
+    def model(self) -> Path | None:
+        """Folder of the champion."""
+        if self.registry is None or self.version is None:
+            return None
+        return self.registry.path(self.version)
+
+    @cached_property
+    def detector(self) -> str:
+        """Name of the champion's detector; before there is one, of the one that the config wants."""
+        name: str = self._of_model("manifest.json").get("detector", self.conf.model.detector)
+        return name
+
+    @cached_property
+    def scores(self) -> Scores | None:
+        """How the champion's scores lie."""
+        if self.version is None or not self.lake.exists(SESSION_SCORES):
+            return None
         return gather.gather_scores(
             self.lake.read(SESSION_SCORES),
             model_version=self.version,
@@ -122,11 +152,12 @@ class _Maker:
             alert_budget=self.conf.score.alert_budget,
         )
 
-    def run_page(self, scores: Scores) -> RunPageData:
-        anomalies, evaluations = self._read(ANOMALIES), self._read(EVALUATIONS)
+    def write_run_page(self) -> str:
+        """Write the index; gives its path."""
+        anomalies, evaluations = self._of_champion(ANOMALIES), self._of_champion(EVALUATIONS)
         minutes, runs = self._read(MINUTES_VIEWED), self._read(RUNS)
         steps = gather.gather_steps(runs, config_name=self.conf.name) if runs is not None else ()
-        return RunPageData(
+        data = RunPageData(
             head=self._head(
                 f"{self.conf.name}: sessions out of sequence",
                 "What was found, what it means, and how far to trust it.",
@@ -134,46 +165,63 @@ class _Maker:
                 own=INDEX,
             ),
             detector=self.detector,
-            scores=scores,
-            anomalies=gather.gather_cards(not_muted(anomalies), model_version=self.version)
+            scores=self.scores,
+            anomalies=gather.gather_cards(not_muted(anomalies), model_version=self.version or "")
             if anomalies is not None
             else (),
-            evaluations=gather.gather_evaluations(evaluations, model_version=self.version)
+            evaluations=gather.gather_evaluations(evaluations, model_version=self.version or "")
             if evaluations is not None
             else (),
             minutes=gather.gather_minutes(minutes) if minutes is not None else None,
-            epochs=gather.epochs_of(_json(self.model / "history.json")),
-            chosen=Registry(self.lake, self.conf.name, folder=self.conf.output.get("models")).why(),
+            epochs=gather.epochs_of(self._of_model("history.json")),
+            chosen=self.registry.why() if self.registry is not None else None,
             # A page can't know how long its own step will take.
             steps=tuple(step for step in steps if step.step != "report"),
             pages=find_pages(self.folder),
         )
+        return str(write_page(self.folder / INDEX, render_run_page(data)))
+
+    def write_exploration_page(self) -> str:
+        """Write exploration.html; gives its path."""
+        head = self._head(
+            f"{self.conf.name}: exploration",
+            "What the log is like, before any model says anything about it.",
+            ON_EXPLORATION_PAGE,
+            own=EXPLORATION_PAGE,
+        )
+        data = gather_exploration(self.lake, head, model=self.model)
+        return str(write_page(self.folder / EXPLORATION_PAGE, render_exploration_page(data)))
 
     def write_evaluation_page(self) -> str:
         """Write evaluation.html; gives its path."""
-        evaluations = self._read(EVALUATIONS)
+        evaluations = self._of_champion(EVALUATIONS)
         data = EvaluationPageData(
             head=self._head(
                 f"{self.conf.name}: evaluation",
                 "How well it detects, judged on sessions that no detector has seen.",
-                _ON_EVALUATION_PAGE,
+                (*_ON_EVALUATION_PAGE, *CHECKS_ON_PAGE),
                 own=EVALUATION_PAGE,
             ),
             detector=self.detector,
-            evaluations=gather.gather_evaluations(evaluations, model_version=self.version)
+            evaluations=gather.gather_evaluations(evaluations, model_version=self.version or "")
             if evaluations is not None
             else (),
-            epochs=gather.epochs_of(_json(self.model / "history.json")),
+            epochs=gather.epochs_of(self._of_model("history.json")),
             published=tuple(
                 PublishedFigure(one.name, one.metric, one.value, one.source)
                 for one in self.conf.evaluate.published
             ),
+            checks=gather_checks(self.lake, model_version=self.version or ""),
         )
         return str(write_page(self.folder / EVALUATION_PAGE, render_evaluation_page(data)))
 
-    def anomalies_page(self, scores: Scores) -> Any:
+    def write_anomalies_page(self) -> str:
+        """Write anomalies.html; gives its path."""
         covariates = dict.fromkeys(name for source in self.conf.source for name in source.columns.covariates)
-        return gather_anomaly_page(
+        shown = list(covariates)
+        version = version_among(shown)
+        segments = list(dict.fromkeys([*([version] if version else []), *shown]))[:_SEGMENTS]
+        data = gather_anomaly_page(
             self._head(
                 f"{self.conf.name}: anomalies",
                 "Which causes there are, since when, where, and the strangest sessions of each.",
@@ -181,18 +229,44 @@ class _Maker:
                 own=ANOMALIES_PAGE,
             ),
             not_muted(self.lake.read(ANOMALIES)),
-            model_version=self.version,
+            model_version=self.version or "",
             sessions=self._read(SESSIONS),
-            scores=scores,
-            segments=list(covariates)[:_SEGMENTS],
+            drill=Drill.of(self.lake),
+            scores=self.scores,
+            segments=segments,
         )
+        return str(write_page(self.folder / ANOMALIES_PAGE, render_anomalies_page(data)))
 
     def _read(self, table: Table) -> DataFrame | None:
         return self.lake.read(table) if self.lake.exists(table) else None
 
+    def _of_champion(self, table: Table) -> DataFrame | None:
+        """A table whose rows are a model's; None where there is no champion whose rows to show."""
+        return self._read(table) if self.version is not None else None
+
+    def _of_model(self, name: str) -> dict[str, Any]:
+        """A file of the champion's folder; empty where there is none."""
+        if self.model is None or not (self.model / name).is_file():
+            return {}
+        values: dict[str, Any] = json.loads((self.model / name).read_text(encoding="utf-8"))
+        return values
+
     def _head(self, title: str, subtitle: str, tables: tuple[Table, ...], *, own: str) -> Head:
-        """What the page is of: the newest run of `score`, else this run."""
-        run_id, run_date = self.run_id, None
+        run_id, run_date = self._newest
+        return Head(
+            title=title,
+            subtitle=subtitle,
+            run_id=run_id,
+            run_date=run_date,
+            model_version=self.version,
+            tables=table_refs(self.lake, tables, self.folder),
+            generated_from=generated_from(self.conf),
+            pages=other_pages(self.pages, self.folder, own=own),
+        )
+
+    @cached_property
+    def _newest(self) -> tuple[str, datetime | None]:
+        """What the pages are of: the newest run of `score`, else this run."""
         if self.lake.exists(RUNS):
             mine = (
                 (F.col("config_name") == self.conf.name)
@@ -201,37 +275,5 @@ class _Maker:
             )
             rows = self.lake.read(RUNS).where(mine).orderBy(F.desc("started_at")).limit(1)
             for row in rows.select("run_id", F.unix_micros("run_date").alias("run_date")).collect():
-                run_id, run_date = row["run_id"], gather.from_micros(row["run_date"])
-        return Head(
-            title=title,
-            subtitle=subtitle,
-            run_id=run_id,
-            run_date=run_date,
-            model_version=self.version,
-            tables=tuple(self._table(table) for table in tables if self.lake.exists(table)),
-            generated_from=f"offbeat {__version__} with config {self.conf.name} (hash {self.conf.hash[:12]})",
-            pages=tuple(page for page in self._pages() if page.link != own),
-        )
-
-    def _pages(self) -> list[PageRef]:
-        """The pages that this step writes, by the tables that are there."""
-        written = [PageRef("The run", INDEX)]
-        if self.lake.exists(ANOMALIES):
-            written.append(PageRef("All anomalies", ANOMALIES_PAGE))
-        if self.lake.exists(EVALUATIONS):
-            written.append(PageRef("Evaluation", EVALUATION_PAGE))
-        return written
-
-    def _table(self, table: Table) -> TableRef:
-        version = self.lake.tables_read.get(table.name, self.lake.version(table))
-        folder = self.lake.local_folder
-        link = os.path.relpath(folder / table.name, self.folder) if folder is not None else None
-        return TableRef(table.name, version, link=link, doc=table.doc)
-
-
-def _json(path: Path) -> dict[str, Any]:
-    """A file of the model's folder; empty where the model has none."""
-    if not path.is_file():
-        return {}
-    values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return values
+                return row["run_id"], gather.from_micros(row["run_date"])
+        return self.run_id, None

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from offbeat.reports import charts, charts_model, form, parts
-from offbeat.reports.data import VERDICTS, Anomaly, Head, Scores
+from offbeat.reports.data import VERDICTS, Head, Scores
+from offbeat.reports.data_anomalies import Anomaly
 from offbeat.reports.data_quality import Epoch
 from offbeat.reports.form import Column
 from offbeat.reports.page import Section

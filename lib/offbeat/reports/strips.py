@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from offbeat.reports import form
-from offbeat.reports.data import Anomaly
+from offbeat.reports.data_anomalies import Anomaly
 
 END = "<end>"
 _AROUND = 3  # events shown on each side of an odd one

@@ -107,7 +107,9 @@ def test_a_run_writes_every_table_and_the_page(context, summary, folder):
     assert segments["farm_share"].between(0, 1).all()
     html = Path(summary["report"]["page"]).read_text(encoding="utf-8")
     assert "Confusion matrix: random forest of the study" in html
-    assert (folder / "lake" / "pages" / "installs" / "index.html").is_file()
+    index = (folder / "lake" / "pages" / "installs" / "index.html").read_text(encoding="utf-8")
+    for link in ("installs.html", "exploration.html"):
+        assert f'href="{link}"' in index
     assert set(all_tables()) >= {table.name for table in TABLES}
 
 

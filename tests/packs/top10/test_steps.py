@@ -64,6 +64,7 @@ def test_every_title_has_a_score_and_the_page_is_there(ran):
         "n =",
     ):
         assert said in page or said == "n ="
+    assert 'href="exploration.html"' in page
 
 
 def test_the_truth_is_ahead_of_the_model_and_the_leaks_ahead_of_the_truth(ran):

@@ -119,11 +119,12 @@ def after_evaluate(lake: Lake, conf: Config, model_version: str) -> dict[str, An
 def report(lake: Lake, conf: Config, *, run_id: str, run_date: dt.datetime) -> dict[str, Any]:
     """Write the house's pages, and beside them the questions, a letter, one page for the wall, and a dictionary."""
     from offbeat.packs.curriculum.pages import write_pages
+    from offbeat.reports.place import pages_folder
     from offbeat.reports.run import run
 
-    summary = run(lake, conf, run_id=run_id)
-    folder = Path(summary["page"]).parent
-    return summary | write_pages(lake, conf, folder, run_id=run_id, run_date=run_date)
+    made = write_pages(lake, conf, pages_folder(lake, conf), run_id=run_id, run_date=run_date)
+    # The house's pages come last: their index links to what there is.
+    return run(lake, conf, run_id=run_id) | made
 
 
 def story(lake: Lake, conf: Config) -> list[str]:

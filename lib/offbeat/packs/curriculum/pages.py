@@ -15,25 +15,26 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import TimestampType
 
-from offbeat import __version__
 from offbeat.config import Config
 from offbeat.packs.curriculum import tables as T
 from offbeat.packs.curriculum.exhibits import EXHIBITS, RECOMMENDED, Exhibit
 from offbeat.packs.curriculum.methods import method_of
 from offbeat.packs.curriculum.presets import STUDY_NAMES
 from offbeat.reports import parts
-from offbeat.reports.data import Head, PageRef, TableRef
+from offbeat.reports.data import Head, PageRef
 from offbeat.reports.form import Column
+from offbeat.reports.index import house_pages
 from offbeat.reports.page import Section, render_page
 from offbeat.reports.parts import KeyFigure
+from offbeat.reports.place import generated_from, table_refs
 from offbeat.reports.write import write_page
-from offbeat.tables import Lake, Table
+from offbeat.tables import Lake
+from offbeat.training.registry import Registry
 
 _SHOWN = 25  # rows of a table on the page
 _IN_FILE = 20_000  # rows of the CSV beside it
 _TITLE = "What the curriculum's access log says"
 _PAGES = (
-    PageRef("The run", "index.html"),
     PageRef("Questions and answers", "curriculum.html"),
     PageRef("Letter", "letter.html"),
     PageRef("On one page", "slide.html"),
@@ -65,6 +66,9 @@ class _Pages:
         self.run_id, self.run_date = run_id, run_date
         rows = lake.read(T.ANSWERS).orderBy("question").collect()
         self.answers = [row.asDict() for row in rows]
+        models = conf.output.get("models")
+        scored = Registry(lake, conf.name, folder=models).champion() is not None
+        self.pages = (*house_pages(lake, scored=scored), *_PAGES)
 
     def questions(self) -> str:
         """Every question: answer, chart, table, and under a fold how it was found out."""
@@ -72,7 +76,11 @@ class _Pages:
         sections += [self._question(answer) for answer in self.answers]
         sections.append(self._recommended())
         return render_page(
-            self._head(_TITLE, "Every answer is computed from the tables; the questions are the headings."),
+            self._head(
+                _TITLE,
+                "Every answer is computed from the tables; the questions are the headings.",
+                own="curriculum.html",
+            ),
             sections,
         )
 
@@ -90,7 +98,8 @@ class _Pages:
         )
         body.append(parts.paragraph("Best regards"))
         return render_page(
-            self._head("Your questions about the curriculum", "A letter"), [Section("letter", "Letter", body)]
+            self._head("Your questions about the curriculum", "A letter", own="letter.html"),
+            [Section("letter", "Letter", body)],
         )
 
     def slide(self) -> str:
@@ -100,7 +109,7 @@ class _Pages:
         sections = [
             Section("slide", "The curriculum at a glance", [parts.key_figures(self._figures()), *told])
         ]
-        return render_page(self._head("The curriculum on one page", ""), sections)
+        return render_page(self._head("The curriculum on one page", "", own="slide.html"), sections)
 
     def dictionary(self) -> str:
         """What each column of each table is, and where the columns of earlier studies are found."""
@@ -134,7 +143,10 @@ class _Pages:
         table = parts.table(names, shown, caption="Names of columns in earlier studies", name="study-names")
         intro = "Columns of earlier studies of such logs, and where they are found in the table accesses."
         sections.insert(0, Section("study-names-section", "Names in earlier studies", [table], intro=intro))
-        return render_page(self._head("Data dictionary", "What each column of each table is."), sections)
+        return render_page(
+            self._head("Data dictionary", "What each column of each table is.", own="dictionary.html"),
+            sections,
+        )
 
     def _question(self, answer: dict[str, Any]) -> Section:
         exhibit = EXHIBITS[answer["question"]]
@@ -199,23 +211,18 @@ class _Pages:
             f"The first {min(_SHOWN, len(found))} rows; {cut}{len(found):,} are in {file} beside this page.",
         )
 
-    def _head(self, title: str, subtitle: str) -> Head:
+    def _head(self, title: str, subtitle: str, *, own: str) -> Head:
         shown = (T.ACCESSES, *(exhibit.table for exhibit in EXHIBITS.values()))
-        there = list(dict.fromkeys(table for table in shown if self.lake.exists(table)))
+        there = dict.fromkeys(shown)
         return Head(
             title=title,
             subtitle=subtitle,
             run_id=self.run_id,
             run_date=self.run_date,
-            tables=tuple(self._table(table) for table in there),
-            generated_from=f"offbeat {__version__} with config {self.conf.name} (hash {self.conf.hash[:12]})",
-            pages=_PAGES,
+            tables=table_refs(self.lake, tuple(there), self.folder),
+            generated_from=generated_from(self.conf),
+            pages=tuple(page for page in self.pages if page.link != own),
         )
-
-    def _table(self, table: Table) -> TableRef:
-        folder = self.lake.local_folder
-        link = os.path.relpath(folder / table.name, self.folder) if folder is not None else None
-        return TableRef(table.name, self.lake.version(table), link=link, doc=table.doc)
 
 
 def _written(frame: DataFrame, name: str) -> Spark:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
+from pathlib import Path
 from typing import Any
 
 from pyspark.sql import functions as F
 
-from offbeat import __version__
 from offbeat.config import Config
 from offbeat.errors import UsageError
 from offbeat.packs.installs import sections
@@ -17,19 +16,22 @@ from offbeat.packs.installs.seen import Seen, gather
 from offbeat.packs.installs.tables import BOTS, INSTALL_CHARTS, INSTALL_SCORES, INSTALL_SEGMENTS
 from offbeat.reports import form, parts, write_page
 from offbeat.reports import run as house
-from offbeat.reports.data import Head, PageRef, TableRef
+from offbeat.reports.data import Head, PageRef
+from offbeat.reports.index import house_pages, other_pages
 from offbeat.reports.page import Section, render_page
 from offbeat.reports.parts import KeyFigure
+from offbeat.reports.place import generated_from, pages_folder, table_refs
 from offbeat.tables import Lake
-from offbeat.tables.contract import ANOMALIES, EVALUATIONS, SESSION_SCORES
+from offbeat.tables.contract import EVALUATIONS
 from offbeat.tabular import load_model
 from offbeat.training.registry import Registry
 
 _TABLES = (INSTALL_SCORES, INSTALL_SEGMENTS, BOTS, INSTALL_CHARTS, EVALUATIONS)
+_PAGE = "installs.html"
 
 
 def write_report(lake: Lake, conf: Config, *, run_id: str) -> dict[str, Any]:
-    """Write the page on installs, and the house's pages on sessions where sessions are scored.
+    """Write the page on installs, and the house's pages, whose index links to it.
 
     Raises:
         UsageError: nothing is scored yet.
@@ -40,39 +42,31 @@ def write_report(lake: Lake, conf: Config, *, run_id: str) -> dict[str, Any]:
         raise UsageError(
             f"lake {lake.location}: no clicks of {conf.name} are scored yet; run `offbeat run` first"
         )
-    made: dict[str, Any] = {}
-    others: tuple[PageRef, ...] = ()
     sessions_model = Registry(lake, conf.name, folder=conf.output.get("models")).champion()
-    if sessions_model is not None and lake.exists(SESSION_SCORES):
-        pages = house.run(lake, conf, run_id=run_id)
-        made["sessions_page"] = pages["page"]
-        others = (PageRef("Click sequences", "index.html"),)
-        if lake.exists(ANOMALIES):
-            others = (*others, PageRef("All anomalies", "anomalies.html"))
     saved = load_model(registry.path(version))
-    folder = house._folder(lake, conf)  # noqa: SLF001 - the one place that says where pages lie
+    folder = pages_folder(lake, conf)
+    others = other_pages(house_pages(lake, scored=sessions_model is not None), folder, own=_PAGE)
     seen = gather(lake, conf, version, saved, sessions_model)
     html = render_page(
-        _head(lake, conf, version, run_id, str(folder), others),
+        _head(lake, conf, version, run_id, folder, others),
         [_found(lake, seen), *sections.build(seen)],
     )
-    return {"page": str(write_page(folder / "installs.html", html)), **made}
+    page = write_page(folder / _PAGE, html)
+    # The house's pages come last: their index links to what there is.
+    pages = house.run(lake, conf, run_id=run_id)
+    return {**pages, "page": str(page), "sessions_page": pages["page"]}
 
 
 def _head(
-    lake: Lake, conf: Config, version: str, run_id: str, folder: str, others: tuple[PageRef, ...]
+    lake: Lake, conf: Config, version: str, run_id: str, folder: Path, others: tuple[PageRef, ...]
 ) -> Head:
-    def ref(table: Any) -> TableRef:
-        link = os.path.relpath(str(lake.local_folder / table.name), folder) if lake.local_folder else None
-        return TableRef(table.name, lake.version(table), link=link, doc=table.doc)
-
     return Head(
         title=f"{conf.name}: who installs after a click",
         subtitle="How likely each click is to lead to an install, how far to trust that, and what it is worth.",
         run_id=run_id,
         model_version=version,
-        tables=tuple(ref(table) for table in _TABLES if lake.exists(table)),
-        generated_from=f"offbeat {__version__} with config {conf.name} (hash {conf.hash[:12]})",
+        tables=table_refs(lake, _TABLES, folder),
+        generated_from=generated_from(conf),
         pages=others,
     )
 

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
-from pathlib import Path
 from typing import Any
 
 from pyspark.sql import functions as F
 
-from offbeat import __version__
 from offbeat.config import Config
 from offbeat.errors import UsageError
 from offbeat.packs.top10 import sections
@@ -30,11 +27,14 @@ from offbeat.packs.top10.tables import (
     TITLES_UNMATCHED,
 )
 from offbeat.packs.top10.uses import newest_ranked, return_months, returning, to_feature
-from offbeat.reports.data import Head, TableRef
+from offbeat.reports.data import Head
+from offbeat.reports.index import INDEX, other_pages
 from offbeat.reports.page import render_page
+from offbeat.reports.place import generated_from, pages_folder, table_refs
+from offbeat.reports.run import write_exploration_page
 from offbeat.reports.sections import tables_section
 from offbeat.reports.write import write_page
-from offbeat.tables import Lake, Table
+from offbeat.tables import Lake
 
 _ON_PAGE = (
     CHARTED,
@@ -58,7 +58,8 @@ def report(lake: Lake, conf: Config, *, run_id: str, run_date: dt.datetime) -> d
     for table in (TITLE_SCORES, TITLE_FIGURES):
         if not lake.exists(table):
             raise UsageError(f"lake {lake.location}: no table {table.name} yet; run `offbeat run` first")
-    folder = _folder(lake, conf)
+    folder = pages_folder(lake, conf)
+    exploration = write_exploration_page(lake, conf, run_id=run_id)
     facts = _facts(lake, conf, version)
     made = sections.build(facts)
     head = Head(
@@ -68,11 +69,12 @@ def report(lake: Lake, conf: Config, *, run_id: str, run_date: dt.datetime) -> d
         run_id=run_id,
         run_date=run_date,
         model_version=version,
-        tables=tuple(_table(lake, table, folder) for table in _ON_PAGE if lake.exists(table)),
-        generated_from=f"offbeat {__version__} with config {conf.name} (hash {conf.hash[:12]})",
+        tables=table_refs(lake, _ON_PAGE, folder),
+        generated_from=generated_from(conf),
+        pages=other_pages((), folder, own=INDEX),
     )
-    page = write_page(folder / "index.html", render_page(head, [*made, tables_section(head)]))
-    return {"page": str(page)}
+    page = write_page(folder / INDEX, render_page(head, [*made, tables_section(head)]))
+    return {"page": str(page), **exploration}
 
 
 def _facts(lake: Lake, conf: Config, version: str) -> Facts:
@@ -108,23 +110,4 @@ def _facts(lake: Lake, conf: Config, version: str) -> Facts:
         feature=to_feature(scores, examples),
         returning=returning(forecasts) if forecasts is not None else [],
         months=return_months(lake.read(TITLE_RUNS)),
-    )
-
-
-def _folder(lake: Lake, conf: Config) -> Path:
-    named = conf.output.get("pages")
-    if named:
-        return Path(named)
-    if lake.local_folder is None:
-        raise UsageError(
-            f"lake {lake.location}: pages need a folder; set output.pages to a Volume or a mounted folder"
-        )
-    return lake.local_folder / "pages" / conf.name
-
-
-def _table(lake: Lake, table: Table, folder: Path) -> TableRef:
-    local = lake.local_folder
-    link = os.path.relpath(local / table.name, folder) if local is not None else None
-    return TableRef(
-        table.name, lake.tables_read.get(table.name, lake.version(table)), link=link, doc=table.doc
     )

@@ -1,0 +1,124 @@
+"""The section of the page of exploration on what a model sees: events, categories and quantities as numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from markupsafe import Markup
+
+from offbeat.detectors.covariates import Column as Encoding
+from offbeat.reports import charts_seen, form, parts
+from offbeat.reports.data_exploration import Covariate, Encoded, ExplorationPageData, Quantity
+from offbeat.reports.form import Column
+from offbeat.reports.page import Section
+
+_LEVELS = {0.0: "lowest", 0.25: "25 %", 0.5: "median", 0.75: "75 %", 1.0: "highest"}
+_QUARTILES = 1.349  # the quartiles of a normal law lie so many deviations apart
+_INTRO = (
+    "Before: as the log has it. After: as it reaches a model – an event as a number, a category as one column per "
+    "value, a quantity moved and scaled so that its middle is 0 and its spread 1. Models fit this on their training "
+    "sessions alone; here it is done with all that is in the tables, by the same rules."
+)
+
+
+def encoding_section(data: ExplorationPageData) -> Section:
+    """Events, sessions' quantities and covariates before and after."""
+    title, name = "Before and after encoding and scaling", "encoding"
+    made: list[Markup] = []
+    if data.encoded is not None and data.encoded.rows:
+        made.append(_events(data.encoded))
+    quantities = [] if data.sessions is None else [q for q in data.sessions.quantities if q.before]
+    made += [parts.grid(*_histograms(quantity)) for quantity in quantities]
+    covariates = data.events.covariates if data.events is not None else ()
+    rows = [_scaled(quantity) for quantity in quantities]
+    rows += [_scaled_covariate(one) for one in covariates if one.numbers is not None]
+    if rows:
+        made.append(_quantities(rows))
+    categories = [_columns(one) for one in covariates if one.numbers is None and one.top]
+    if categories:
+        made.append(_categories([row for each in categories for row in each]))
+    if not made:
+        return Section(
+            name, title, [parts.missing("Nothing to encode: neither events nor sessions are here.")]
+        )
+    return Section(name, title, made, intro=_INTRO)
+
+
+def _events(encoded: Encoded) -> Markup:
+    columns = [
+        Column("event", "before: event", "code"), Column("number", "after: number", "count"),
+        Column("events", "events", "count"),
+    ]  # fmt: skip
+    whose = f"the model {encoded.of_model}" if encoded.of_model else "all events, by frequency"
+    note = f"Vocabulary of {whose}: {form.count(encoded.size)} numbers, "
+    note += "the first four for padding, unknown, start and end."
+    if encoded.unknown is not None:
+        note += f" {form.share(encoded.unknown)} of the events are unknown to it."
+    return parts.table(encoded.rows, columns, caption="Events as numbers", name="encoded-events", note=note)
+
+
+def _histograms(quantity: Quantity) -> list[Markup]:
+    said = f"{quantity.name} ({quantity.unit})" if quantity.unit else quantity.name
+    slug = parts.slug(quantity.name)
+    return [
+        parts.figure(
+            charts_seen.bins(quantity.before, title=said, what="sessions"),
+            title=f"Before: {quantity.name}", name=f"before-{slug}",
+        ),
+        parts.figure(
+            charts_seen.bins(quantity.after, title=f"ln(1 + {quantity.name}), scaled", what="sessions"),
+            title=f"After: {quantity.name}", name=f"after-{slug}", note="ln(1 + x), less its mean, by its deviation.",
+        ),
+    ]  # fmt: skip
+
+
+def _scaled(quantity: Quantity) -> dict[str, Any]:
+    row: dict[str, Any] = {"what": f"{quantity.name} ({quantity.unit})" if quantity.unit else quantity.name}
+    for level, said in _LEVELS.items():
+        value = quantity.levels[level]
+        row[said] = value
+        row[f"after {said}"] = float((np.log1p(value) - quantity.center) / quantity.deviation)
+    return row | {
+        "how": f"ln(1 + x), less {form.number(quantity.center)}, by {form.number(quantity.deviation)}"
+    }
+
+
+def _scaled_covariate(one: Covariate) -> dict[str, Any]:
+    """By the rule of the detectors: median and quartiles, at most five spreads from the middle."""
+    numbers = one.numbers or {}
+    spread = (numbers["0.75"] - numbers["0.25"]) / _QUARTILES or numbers["deviation"] or 1.0
+    encoding = Encoding(one.name, center=numbers["0.5"], scale=spread)
+    row: dict[str, Any] = {"what": one.name}
+    for level, said in _LEVELS.items():
+        key = {0.0: "low", 1.0: "high"}.get(level, f"{level:g}")
+        row[said] = numbers[key]
+        row[f"after {said}"] = float(encoding.encode(np.array([repr(numbers[key])], object))[0, 0])
+    return row | {"how": f"x, less {form.number(numbers['0.5'])}, by {form.number(spread)}, kept within ±5"}
+
+
+def _quantities(rows: list[dict[str, Any]]) -> Markup:
+    columns = [Column("what", "quantity")]
+    for said in _LEVELS.values():
+        columns += [Column(said, said, "number"), Column(f"after {said}", f"{said}, after", "number")]
+    columns.append(Column("how", "how"))
+    return parts.table(rows, columns, caption="Quantities before and after", name="scaled", filtered=False)
+
+
+def _columns(one: Covariate) -> list[dict[str, Any]]:
+    """The values of a category with the column that each gets, those that share one, and the missing."""
+    encoding = Encoding(one.name, categories=tuple(value for value, _ in one.top))
+    rows = []
+    for value, n in one.top:
+        vector = encoding.encode(np.array([value], object))[0]
+        rows.append({"name": one.name, "value": value, "events": n, "column": int(vector.argmax()) + 1})
+    return rows
+
+
+def _categories(rows: list[dict[str, Any]]) -> Markup:
+    columns = [
+        Column("name", "covariate", "code"), Column("value", "before: value"),
+        Column("column", "after: column that is 1", "count"), Column("events", "events", "count"),
+    ]  # fmt: skip
+    note = "The most frequent values; rarer ones follow up to 50, the rest share a column, a missing value has its own."
+    return parts.table(rows, columns, caption="Categories as columns", name="encoded-categories", note=note)

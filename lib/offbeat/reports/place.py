@@ -1,0 +1,52 @@
+"""Where pages lie, and how a page names what it was computed from."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from offbeat import __version__
+from offbeat.config import Config
+from offbeat.errors import UsageError
+from offbeat.reports.data import TableRef
+from offbeat.tables.lake import Lake
+from offbeat.tables.table import Table
+
+
+def has_folder(lake: Lake, conf: Config) -> bool:
+    """Whether there is somewhere to write pages to."""
+    return bool(conf.output.get("pages")) or lake.local_folder is not None
+
+
+def pages_folder(lake: Lake, conf: Config) -> Path:
+    """The folder of a config's pages: the one that `output.pages` names, else `<lake>/pages/NAME/`.
+
+    Raises:
+        UsageError: the lake has no folder, and the config names none.
+    """
+    named = conf.output.get("pages")
+    if named:
+        return Path(named)
+    if lake.local_folder is None:
+        raise UsageError(
+            f"lake {lake.location}: pages need a folder; set output.pages to a Volume or a mounted folder"
+        )
+    return lake.local_folder / "pages" / conf.name
+
+
+def table_ref(lake: Lake, table: Table, folder: Path) -> TableRef:
+    """A table as pages in a folder name it: its version that was read, and the way there."""
+    version = lake.tables_read.get(table.name, lake.version(table))
+    local = lake.local_folder
+    link = os.path.relpath(local / table.name, folder) if local is not None else None
+    return TableRef(table.name, version, link=link, doc=table.doc)
+
+
+def table_refs(lake: Lake, tables: tuple[Table, ...], folder: Path) -> tuple[TableRef, ...]:
+    """Those of the tables that are there."""
+    return tuple(table_ref(lake, table, folder) for table in tables if lake.exists(table))
+
+
+def generated_from(conf: Config) -> str:
+    """The code and the config behind a page's figures."""
+    return f"offbeat {__version__} with config {conf.name} (hash {conf.hash[:12]})"
