@@ -18,12 +18,15 @@ def test_events_marks_and_surprises_tell_sessions_apart():
     names = pa.array([["a", "x"], ["a", "y"], ["a", "x"], ["a", "x"], ["a", "x"]])
     sessions = Sequences.from_lists([[4, 1]] * 5, starts=True, ends=[True, True, True, False, True])
     scores = scores_of([[0, 3, 1], [0, 3, 1], [0, 3, 1], [0, 3], [0, 3, 2]])
-    first, kinds = _alike(sessions, names, scores)
+    same = np.full(5, 4.5, np.float32)
+    first, kinds = _alike(sessions, names, scores, same)
     assert kinds == [0, 1, 0, 2, 3]
     assert first.tolist() == [0, 1, 3, 4]
-    assert _alike(sessions, names, None)[1] == [0, 1, 0, 2, 0]
+    assert _alike(sessions, names, None, same)[1] == [0, 1, 0, 2, 0]
+    other = np.array([4.5, 4.5, 5, 4.5, 4.5], np.float32)  # a segment of its own
+    assert _alike(sessions, names, None, other)[1] == [0, 1, 2, 3, 0]
     nothing = Sequences.from_lists([])
-    assert _alike(nothing, names.slice(0, 0), None)[1] == []
+    assert _alike(nothing, names.slice(0, 0), None, same[:0])[1] == []
 
 
 def test_batches_are_put_together_in_order():

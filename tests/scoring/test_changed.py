@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from offbeat.detectors.base import Sequences
-from offbeat.scoring.repair import Edit, _changed
+from offbeat.scoring.edits import KINDS, Edits, changed
+from offbeat.scoring.repair import Edit
 
 
 @st.composite
@@ -34,6 +35,11 @@ def plain(events, edit, window):
     return whole[window[0] : window[1]]
 
 
+def as_edits(part) -> Edits:
+    rows = [(at, KINDS.index(edit.kind), edit.position, edit.event, edit.to) for at, edit in part]
+    return Edits(*np.array(rows, np.int64).reshape(-1, 5).T)
+
+
 @given(st.data(), st.lists(st.integers(1, 7), min_size=1, max_size=4))
 def test_edits_inside_windows(data, lengths):
     logs = [list(range(4, 4 + n)) for n in lengths]
@@ -41,8 +47,8 @@ def test_edits_inside_windows(data, lengths):
     for _ in range(3):
         chosen = {at: (window, edit) for at, window, edit in data.draw(st.lists(edits(lengths), max_size=5))}
         windows = [chosen[at][0] if at in chosen else (0, n) for at, n in enumerate(lengths)]
-        part = [(at, edit) for at, (_, edit) in chosen.items()]
-        found = _changed(sessions, part, windows)
+        part = sorted(((at, edit) for at, (_, edit) in chosen.items()), key=lambda each: each[0])
+        found = changed(sessions, as_edits(part), np.array(windows, np.int64))
         got = [ids.tolist() for ids in np.split(found.ids, found.offsets[1:-1])] if part else []
         assert got == [plain(logs[at], edit, windows[at]) for at, edit in part]
         assert found.starts.tolist() == [lengths[at] % 2 == 0 and windows[at][0] == 0 for at, _ in part]

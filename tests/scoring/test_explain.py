@@ -28,14 +28,22 @@ def normal(n: int) -> list[list[str]]:
     return rows
 
 
-def cards(name: str, logs, *, threshold: float = 4.5, gaps=None):
+def cards(name: str, logs, *, threshold: float | list[float] = 4.5, gaps=None):
     detector = create(name)
     train = encoded(
         normal(2_000), gaps=None if gaps is None else [[1.0] * len(each) for each in normal(2_000)]
     )
     detector.fit(train, train, vocabulary=VOCABULARY)
     sessions = encoded(logs, gaps)
-    return explain(detector, VOCABULARY, sessions, detector.surprise(sessions, 5), logs, threshold=threshold)
+    return explain(
+        detector,
+        VOCABULARY,
+        sessions,
+        detector.surprise(sessions, 5),
+        logs,
+        thresholds=np.broadcast_to(np.float32(threshold), (len(logs),)),
+        own=detector.score(sessions),
+    )
 
 
 @pytest.mark.parametrize(
@@ -81,3 +89,10 @@ def test_detectors_without_places_say_what_they_can():
     late = cards("interarrival", odd, gaps=[[np.nan, 1.0, 900.0, 1.0]])
     assert late[0].kind == "time_gap"
     assert late[0].positions[0] in (2, 3)
+
+
+def test_each_session_is_explained_by_its_own_threshold():
+    log = ["open", "zap", "zap", "zap", "stop", "close"]
+    strict, lax = cards("ngram2", [log, log], threshold=[4.5, 100])
+    assert (strict.kind, strict.edits) == ("new_event", [])  # no edit leaves a normal session
+    assert len(lax.edits) == 1  # in that segment every edit does

@@ -195,6 +195,14 @@ class Detector(ABC):
     vocabulary_hash: str = ""
     device: str = "cpu"  # or gpu, for those that can use one; says how fast, never what
 
+    calibrated: ClassVar[bool] = False
+    """Whether its score is -ln of the share of normal sessions that are as strange."""
+
+    @property
+    def by_event(self) -> bool:
+        """Whether its score is the largest of the surprises that it gives single events."""
+        return False
+
     @property
     def takes(self) -> tuple[str, ...]:
         """Names of the covariates that it scores with."""
@@ -221,11 +229,25 @@ class Detector(ABC):
         """Strangeness per session: float32, [n], finite, higher is stranger."""
 
     def score_up_to(self, sequences: Sequences, limits: np.ndarray) -> np.ndarray:  # noqa: ARG002 - for those that can
-        """As `score`, but that of a session above its limit any value above the limit will do.
+        """As `score`, but of a session above its limit any value between the limit and its score will do.
 
         Args: limits: float32, [n]. A detector that looks event by event can stop early.
         """
         return self.score(sequences)
+
+    def score_with_total(self, sequences: Sequences, limits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """As `score_up_to`; and the surprise of all events of each session together, nats.
+
+        It is infinite above the limit, and everywhere for a detector that has no view of positions.
+        """
+        scores = self.score_up_to(sequences, limits)
+        within = np.flatnonzero(scores <= limits)
+        totals = np.full(len(sequences), np.inf)
+        events = self.surprise(sequences.take(within), 1) if len(within) else None
+        if events is not None:
+            sums = np.append(0.0, np.cumsum(events.surprise, dtype=np.float64))[events.offsets]
+            totals[within] = np.diff(sums)
+        return scores, totals
 
     def surprise(self, sequences: Sequences, top_k: int = 5) -> EventScores | None:  # noqa: ARG002 - for those that can
         """Probability, rank and expectation per position; None where the detector has no view of positions."""

@@ -102,6 +102,11 @@ class Markov(Detector):
 
     order: ClassVar[int]
 
+    @property
+    def by_event(self) -> bool:
+        """Yes."""
+        return True
+
     def fit(
         self,
         train: Sequences,

@@ -18,7 +18,7 @@ from offbeat.detectors.forward import Network, NoFastPath
 from offbeat.detectors.options import read_settings
 from offbeat.detectors.settings import RecurrentSettings
 from offbeat.detectors.steps import Steps, find_distinct, to_steps
-from offbeat.detectors.sweep import largest_surprise
+from offbeat.detectors.sweep import sweep_surprise
 from offbeat.detectors.vocabulary import SPECIALS, Vocabulary
 from offbeat.errors import InputRefused
 
@@ -101,6 +101,11 @@ class Recurrent(Detector):
         """Names of the covariates that the network starts from."""
         return self.covariates.names
 
+    @property
+    def by_event(self) -> bool:
+        """Yes, but where ranks are scores."""
+        return self.network is not None and self.settings.criterion == "surprise"
+
     def _prepare(self, arrays: dict[str, np.ndarray]) -> None:
         self.arrays = arrays
         self.network: Network | None = None
@@ -147,14 +152,27 @@ class Recurrent(Detector):
             slabs = [self.steps(slab) for slab in sequences.slabs(self.slab_events)]
             scores = [self._keras.largest_surprise(slab, unknown=self.unknown) for slab in slabs]
             return np.concatenate([np.zeros(0, np.float32), *scores])
-        found, first = [np.zeros(0, np.float32)], 0
+        return self._swept(self.network, sequences, limits)[0]
+
+    def score_with_total(self, sequences: Sequences, limits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """See `Detector`; both in one pass."""
+        if self.network is None or self.device == "gpu" or not self.by_event:
+            return super().score_with_total(sequences, limits)
+        scores, totals = self._swept(self.network, sequences, limits)
+        return scores, np.where(scores <= limits, totals, np.inf)
+
+    def _swept(
+        self, network: Network, sequences: Sequences, limits: np.ndarray | None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The largest surprise and the sum of all of each session, slab by slab."""
+        found, totals, first = [np.zeros(0, np.float32)], [np.zeros(0, np.float64)], 0
         for slab in sequences.slabs(self.slab_events):
             own = None if limits is None else limits[first : first + len(slab)]
             steps, first = self.steps(slab), first + len(slab)
-            found.append(
-                largest_surprise(self.network, steps, unknown=self.unknown, share=self.share, limits=own)
-            )
-        return np.concatenate(found)
+            most, total = sweep_surprise(network, steps, unknown=self.unknown, share=self.share, limits=own)
+            found.append(most)
+            totals.append(total)
+        return np.concatenate(found), np.concatenate(totals)
 
     def surprise(self, sequences: Sequences, top_k: int = 5) -> EventScores | None:
         """See `EventScores`; equal sessions are computed once. None where there is no fast path."""

@@ -8,6 +8,7 @@ are always dense, equal sessions cost nothing, and memory depends on the number 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -132,7 +133,10 @@ class Sweep:
 
 
 class _Largest(Sweep):
-    """Keeps the largest surprise of each session of the tree in `best`; drops those that are above their limit."""
+    """Keeps the largest surprise of each session of the tree in `best`, and where there are limits the sum in `sum`.
+
+    Sessions that are above their limit are dropped.
+    """
 
     def __init__(
         self, network: Network, steps: Steps, tree: Tree, unknown: float | None, limits: np.ndarray | None
@@ -141,6 +145,7 @@ class _Largest(Sweep):
         self.unknown = unknown
         n = len(tree.begins)
         self.best = np.zeros(n, np.float32)
+        self.sum = np.zeros(n, np.float64)
         self.wanted = np.empty(n, np.float32)
         self.total = np.empty(n, np.float32)
         self.limits = None if limits is None else self._widened(limits)
@@ -178,10 +183,14 @@ class _Largest(Sweep):
             columns = self.column_of[parent]
             own = self.steps.tokens[self.tree.begins[parting] + level + 1]
             surprise = self.total[columns] - self.network.logit(self.state, columns, own)
-            self.best[parting] = np.maximum(self.best[parent], bounded(surprise, own, self.unknown))
-        surprise = self.total[: self.width] - self.wanted[: self.width]
-        self.best[rows] = np.maximum(self.best[rows], bounded(surprise, targets, self.unknown))
+            surprise = bounded(surprise, own, self.unknown)
+            self.best[parting] = np.maximum(self.best[parent], surprise)
+            if self.limits is not None:
+                self.sum[parting] = self.sum[parent] + surprise
+        surprise = bounded(self.total[: self.width] - self.wanted[: self.width], targets, self.unknown)
+        self.best[rows] = np.maximum(self.best[rows], surprise)
         if self.limits is not None:
+            self.sum[rows] += surprise
             for at in (rows, parting):
                 self.dropped[at] = self.best[at] > self.limits[at]
 
@@ -193,27 +202,35 @@ def bounded(surprise: np.ndarray, targets: np.ndarray, unknown: float | None) ->
     return np.asarray(np.maximum(surprise, np.float32(0)))
 
 
-def largest_surprise(
+def largest_surprise(network: Network, steps: Steps, **how: Any) -> np.ndarray:
+    """The largest -ln(probability) over the positions of each session; see `sweep_surprise`."""
+    return sweep_surprise(network, steps, **how)[0]
+
+
+def sweep_surprise(
     network: Network,
     steps: Steps,
     *,
     unknown: float | None,
     share: bool = True,
     limits: np.ndarray | None = None,
-) -> np.ndarray:
-    """The largest -ln(probability) over the positions of each session, float32, [n]; 0 where there is none.
+) -> tuple[np.ndarray, np.ndarray]:
+    """The largest -ln(probability) over the positions of each session, float32, [n], and the sum of all, float64, [n].
+
+    Both are 0 where a session has no position; the sum is kept where there are limits, for sessions within theirs.
 
     Args:
         network: the weights.
         steps: the sessions.
         unknown: ln(probability) of an event that training never saw; None where the network gives it itself.
         share: feed equal beginnings once. Off only to measure what it is worth.
-        limits: float32, [n]: of a session that turns out above its limit, any value above the limit will do.
+        limits: float32, [n]: of a session that turns out above its limit, any value between it and the largest will do.
     """
     best = np.zeros(len(steps.offsets) - 1, np.float32)
+    total = np.zeros(len(best), np.float64)
     rows = np.flatnonzero(steps.lengths > 1)
     if not len(rows):
-        return best
+        return best, total
     order, shared = sort_runs(steps.keys, steps.offsets) if share else (rows, np.zeros(len(rows), np.int64))
     if share:
         order, shared = _without_short(order, shared, steps.lengths)
@@ -225,8 +242,8 @@ def largest_surprise(
         tree = build_tree(steps.offsets[part], steps.lengths[part] - 1, alike)
         sweep = _Largest(network, steps, tree, unknown, None if limits is None else limits[part])
         sweep.run()
-        best[part] = sweep.best
-    return best
+        best[part], total[part] = sweep.best, sweep.sum
+    return best, total
 
 
 def count_steps(steps: Steps) -> tuple[int, int]:

@@ -11,7 +11,8 @@ symmetric Kullback-Leibler divergence in nats, by custom small below 0.1 and lar
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -55,6 +56,7 @@ class Observed:
         events: float64, [vocabulary]: how often each number came.
         lengths, scores: counts by the baseline's tenths, of sessions that no longer run.
         median_length, median_score: of the same; None without any.
+        counted: what the caller wanted counted on the way.
     """
 
     n_sessions: int
@@ -64,15 +66,18 @@ class Observed:
     scores: np.ndarray
     median_length: float | None
     median_score: float | None
+    counted: Mapping[str, int] = field(default_factory=dict)
 
 
-def observe(judged: DataFrame, baseline: Baseline) -> Observed:
+def observe(judged: DataFrame, baseline: Baseline, also: Mapping[str, Column] | None = None) -> Observed:
     """Count what a batch is like; a row per event of the vocabulary, and one more, come to the driver.
 
     Args:
         judged: as `judge.judge_sessions` gives it.
         baseline: of the model that judged.
+        also: aggregates to count in the same pass.
     """
+    also = also or {}
     whole = F.col("verdict") != OPEN
     bins = {"lengths": ("n_events", baseline.length_quantiles), "scores": ("score", baseline.score_quantiles)}
     counted = {
@@ -83,7 +88,7 @@ def observe(judged: DataFrame, baseline: Baseline) -> Observed:
         f"median_{column}": F.percentile_approx(F.when(whole, F.col(column)), 0.5)
         for column, _ in bins.values()
     }
-    named = {"sessions": F.count(F.lit(1)), "events": F.sum("n_events"), **counted, **medians}
+    named = {"sessions": F.count(F.lit(1)), "events": F.sum("n_events"), **counted, **medians, **also}
     row = judged.agg(*(column.alias(name) for name, column in named.items())).collect()[0]
     mix = judged.where("mix IS NOT NULL").select(F.posexplode("mix").alias("number", "n"))
     events = np.zeros(len(baseline.event_shares))
@@ -97,6 +102,7 @@ def observe(judged: DataFrame, baseline: Baseline) -> Observed:
         scores=np.array(row["scores"], float),
         median_length=row["median_n_events"],
         median_score=row["median_score"],
+        counted={name: int(row[name]) for name in also},
     )
 
 

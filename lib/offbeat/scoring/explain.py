@@ -42,7 +42,8 @@ def explain(
     scores: EventScores | None,
     names: list[list[str]],
     *,
-    threshold: float,
+    thresholds: np.ndarray,
+    own: np.ndarray,
 ) -> list[Explanation]:
     """Explain flagged sessions.
 
@@ -50,13 +51,24 @@ def explain(
         sessions: the flagged ones, encoded.
         scores: per-event scores for them; None where the detector has none.
         names: their events as logged.
-        threshold: score above which a session is anomalous; a repair that gets below it is believed.
+        thresholds: score above which each is anomalous, float32, [n]; a repair that gets below it is believed.
+        own: what each scores, float32, [n].
     """
     if scores is None:
         return [_of_the_whole(detector.name, sessions, at) for at in range(len(names))]
-    repairs = repair(detector, sessions, scores, known_from=len(SPECIALS), threshold=threshold)
+    repairs = repair(detector, sessions, scores, known_from=len(SPECIALS), thresholds=thresholds, own=own)
     return [
-        _explanation(fix, scores, sessions, at, names[at], vocabulary, threshold=threshold)
+        _explanation(
+            fix,
+            scores,
+            sessions,
+            at,
+            names[at],
+            vocabulary,
+            normal_to=float(thresholds[at]),
+            own=float(own[at]),
+            by_event=detector.by_event,
+        )
         for at, fix in enumerate(repairs)
     ]
 
@@ -75,7 +87,7 @@ def _of_the_whole(detector: str, sessions: Sequences, at: int) -> Explanation:
     return Explanation(kind, places, None, [])
 
 
-def _explanation(
+def _explanation(  # noqa: PLR0913 - all that is known of one session
     fix: Repair,
     scores: EventScores,
     sessions: Sequences,
@@ -83,19 +95,21 @@ def _explanation(
     names: list[str],
     vocabulary: Vocabulary,
     *,
-    threshold: float,
+    normal_to: float,
+    own: float,
+    by_event: bool,
 ) -> Explanation:
     surprise = scores.surprise[scores.offsets[at] : scores.offsets[at + 1]]
-    odd = [int(place) for place in np.flatnonzero(surprise > threshold)]
-    score = float(surprise.max()) if len(surprise) else 0.0
+    strangest = int(np.argmax(surprise)) if len(surprise) else 0
+    # Where the score is not made of surprises, the threshold says nothing of them: the strangest place counts.
+    odd = np.flatnonzero(surprise > normal_to).tolist() if by_event else [strangest]
     edit = fix.edit
-    repaired = fix.score <= threshold
+    repaired = fix.score <= normal_to
     ids = sessions.ids[sessions.offsets[at] : sessions.offsets[at + 1]]
     new = np.flatnonzero(ids == UNKNOWN).tolist()
     if not repaired and not set(new).isdisjoint(odd):
         return Explanation("new_event", new, None, [])
-    if edit is None or fix.score >= score:
-        strangest = int(np.argmax(surprise)) if len(surprise) else 0
+    if edit is None or fix.score >= own:
         kind = "length" if strangest == len(ids) else "wrong_order"  # it ended where it may not
         return Explanation(kind, odd or [strangest], None, [])
     places = [edit.position] if repaired else [edit.position, *(p for p in odd if p != edit.position)]

@@ -122,7 +122,7 @@ def _judge_batch(batch: pa.RecordBatch, model: Artifact, rules: Rules) -> pa.Rec
         "verdict": pa.array(verdicts.tolist(), pa.string()),
         "threshold": pa.array(thresholds, pa.float32()),
         "unknown_share": pa.array(unknown, pa.float32()),
-        **_explained(batch, sequences, flagged, model, rules),
+        **_explained(batch, sequences, scores, thresholds, flagged, model, rules),
         **_carried(batch, flagged | is_open),
         "break_probability": _forecast(sequences, is_open, model),
         "n_events": pa.array(sequences.lengths.astype(np.int32)),
@@ -158,7 +158,13 @@ def _forecast(sequences: Sequences, is_open: np.ndarray, model: Artifact) -> pa.
 
 
 def _explained(
-    batch: pa.RecordBatch, sequences: Sequences, flagged: np.ndarray, model: Artifact, rules: Rules
+    batch: pa.RecordBatch,
+    sequences: Sequences,
+    session_scores: np.ndarray,
+    thresholds: np.ndarray,
+    flagged: np.ndarray,
+    model: Artifact,
+    rules: Rules,
 ) -> dict[str, pa.Array]:
     detailed = np.flatnonzero(flagged | (rules.event_detail == "all"))
     if not len(detailed):
@@ -170,24 +176,28 @@ def _explained(
     within = np.flatnonzero(flagged[detailed])
     odd, odd_names = chosen.take(within), names.take(pa.array(within))
     odd_scores = None if scores is None else scores.take(within)
-    first, kind = _alike(odd, odd_names, odd_scores)
+    flagged_rows = np.flatnonzero(flagged)
+    first, kind = _alike(odd, odd_names, odd_scores, thresholds[flagged_rows])
     reasons = explain(
         model.detector,
         model.vocabulary,
         odd.take(first),
         None if odd_scores is None else odd_scores.take(first),
         odd_names.take(pa.array(first)).to_pylist(),
-        threshold=model.calibration.threshold,
+        thresholds=thresholds[flagged_rows[first]],
+        own=session_scores[flagged_rows[first]],
     )
     reasons = [reasons[number] for number in kind]
     return {
         "detail": _scattered(detail, detailed, batch.num_rows),
-        **_reasons(reasons, np.flatnonzero(flagged), batch.num_rows),
+        **_reasons(reasons, flagged_rows, batch.num_rows),
     }
 
 
-def _alike(sessions: Sequences, names: pa.Array, scores: EventScores | None) -> tuple[np.ndarray, list[int]]:
-    """Sessions with the same events, marks and surprises are explained once.
+def _alike(
+    sessions: Sequences, names: pa.Array, scores: EventScores | None, thresholds: np.ndarray
+) -> tuple[np.ndarray, list[int]]:
+    """Sessions with the same events, marks, surprises and threshold are explained once.
 
     Returns:
         The first session of each kind, and the kind of each session.
@@ -199,7 +209,7 @@ def _alike(sessions: Sequences, names: pa.Array, scores: EventScores | None) -> 
         events = codes[sessions.offsets[at] : sessions.offsets[at + 1]]
         surprise = () if scores is None else scores.surprise[scores.offsets[at] : scores.offsets[at + 1]]
         marks = bytes((int(sessions.starts[at]), int(sessions.ends[at])))
-        key = (events.tobytes(), np.asarray(surprise, np.float32).tobytes(), marks)
+        key = (events.tobytes(), np.asarray(surprise, np.float32).tobytes(), marks, thresholds[at].tobytes())
         if key not in seen:
             seen[key] = len(seen)
             first.append(at)

@@ -10,33 +10,41 @@ it is the one that leaves the least strange.
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from offbeat.detectors.base import Detector, EventScores, Sequences, ragged_index
+from offbeat.detectors.base import Detector, EventScores, Sequences
+from offbeat.scoring.edits import (
+    KINDS,
+    REACH,
+    Edits,
+    changed,
+    find_edits,
+    strangest_places,
+)
 
-_MOST_PLACES = 3  # places tried, the strangest first
-_REACH = 8  # events that a moved event may jump over
 _ANY_EVENT = 32  # different events that one which does not belong there might be, roughly
 _FROM_NOWHERE = (
     10  # times as often is an event lost as one comes that nobody sent: half a pair lacks its other half
 )
 _WAYS = {
-    kind: math.log(ways)
-    for kind, ways in {
-        "missing": 1,
-        "repeated": _REACH,
-        "wrong_order": 2 * _REACH,
-        "inserted": _ANY_EVENT * _FROM_NOWHERE,
-        "new_event": _ANY_EVENT,
-    }.items()
+    "missing": 1,
+    "repeated": REACH,
+    "wrong_order": 2 * REACH,
+    "inserted": _ANY_EVENT * _FROM_NOWHERE,
+    "new_event": _ANY_EVENT,
 }
-"""By kind of fault: in how many ways it may happen to one event, as ln."""
+"""By kind of fault: in how many ways it may happen to one event."""
+_LN_WAYS = np.array([math.log(_WAYS[kind]) for kind in KINDS])
 _MOST_EVENTS = 400  # longer sessions are repaired inside a window of this many events around the place
-_CANDIDATES_A_CALL = 20_000
+_EVENTS_A_CALL = 1 << 20  # of changed sequences
+_FIRST_TRIED = (
+    4  # edits of a session that none repairs: the most promising, then four times as many, and so on
+)
+_ROUNDING = np.float32(1e-4)
 
 
 @dataclass(frozen=True)
@@ -66,7 +74,13 @@ class Repair:
 
 
 def repair(
-    detector: Detector, sessions: Sequences, scores: EventScores, *, known_from: int, threshold: float
+    detector: Detector,
+    sessions: Sequences,
+    scores: EventScores,
+    *,
+    known_from: int,
+    thresholds: np.ndarray,
+    own: np.ndarray,
 ) -> list[Repair]:
     """The best single edit for each session.
 
@@ -75,179 +89,129 @@ def repair(
         sessions: the flagged ones.
         scores: its per-event scores for them, with top k.
         known_from: first vocabulary id of a real event.
-        threshold: score up to which a session is normal.
+        thresholds: float32, [n]: score up to which each session is normal.
+        own: float32, [n]: what each scores as it is; a change that leaves as much helps nothing.
 
     Returns:
-        One repair per session, in order; `edit` is None where no edit lowers the score.
+        One repair per session, in order; `edit` is None where nothing can be edited. Where none lowers the score, its
+        score is not below the session's.
     """
-    windows = [_window(sessions, scores, at) for at in range(len(sessions))]
-    edits = [list(_edits(sessions, scores, at, windows[at], known_from)) for at in range(len(sessions))]
-    after = _score_all(detector, sessions, edits, windows, scores, threshold)
-    normal = [scores <= threshold for scores in after]
-    told = _surprise_of_stories(detector, sessions, edits, windows, normal)
-    return [_best(edits[at], after[at], told[at], windows[at]) for at in range(len(sessions))]
+    windows = _windows(sessions, scores)
+    edits = find_edits(sessions, scores, windows, known_from)
+    search = _Search(detector, sessions, edits, windows, thresholds)
+    search.find_normal()
+    search.find_least_strange(own)
+    return search.best()
 
 
-def _window(sessions: Sequences, scores: EventScores, at: int) -> tuple[int, int]:
-    """First and last event (exclusive) that an edit of a long session looks at."""
-    n = int(sessions.offsets[at + 1] - sessions.offsets[at])
-    if n <= _MOST_EVENTS:
-        return 0, n
-    middle = _strangest(scores, at)[0]
-    first = min(max(0, middle - _MOST_EVENTS // 2), n - _MOST_EVENTS)
-    return first, first + _MOST_EVENTS
+def _windows(sessions: Sequences, scores: EventScores) -> np.ndarray:
+    """First and last event (exclusive) of each session that an edit looks at; int64, [n, 2]."""
+    lengths = sessions.lengths
+    session, place = strangest_places(scores, 1)
+    middle = np.zeros(len(sessions), np.int64)
+    middle[session] = place
+    first = np.clip(middle - _MOST_EVENTS // 2, 0, np.maximum(0, lengths - _MOST_EVENTS))
+    return np.stack([first, np.minimum(first + _MOST_EVENTS, lengths)], axis=1)
 
 
-def _strangest(scores: EventScores, at: int) -> list[int]:
-    """Positions of a session, the most surprising first."""
-    surprise = scores.surprise[scores.offsets[at] : scores.offsets[at + 1]]
-    return [int(place) for place in np.argsort(-surprise, kind="stable")[:_MOST_PLACES]]
+class _Search:
+    """What is known of the changed sequences so far.
 
-
-def _edits(
-    sessions: Sequences, scores: EventScores, at: int, window: tuple[int, int], known_from: int
-) -> Iterator[Edit]:
-    first, last = window
-    ids = sessions.ids[sessions.offsets[at] + first : sessions.offsets[at] + last].tolist()
-    tried: set[tuple[str, int, int, int]] = set()
-    for place in _strangest(scores, at):
-        expected = scores.expected[scores.offsets[at] + place].tolist()
-        for edit in _edits_at(ids, place - first, expected, known_from):
-            if edit not in tried:
-                tried.add(edit)
-                kind, position, event, to = edit
-                yield Edit(kind, position + first, event, to + first if to >= 0 else -1)
-
-
-def _edits_at(
-    ids: list[int], place: int, expected: list[int], known_from: int
-) -> Iterator[tuple[str, int, int, int]]:
-    """Every single edit at one place (relative to the window); `place` may be the end.
-
-    Yields: kind, position, event and to, as in `Edit`.
+    Attributes:
+        after: float32, [edits]: score of the changed sequence, or less where only so much is known.
+        told: float64, [edits]: -ln(probability) of a changed sequence that is normal and of the fault that undoes its
+            edit; infinite for sequences that are not normal. What all edits of a session share is left out.
     """
-    n = len(ids)
-    if not 0 <= place <= n:
-        return
-    for event in expected:
-        if event >= known_from:
-            yield "missing", place, event, -1
-    for odd in (place, place - 1):
-        if not 0 <= odd < n:
-            continue
-        yield _left_out(ids, odd, known_from), odd, ids[odd], -1
-        for to in range(max(0, odd - _REACH), min(n, odd + _REACH + 1)):
-            if to != odd:
-                yield "wrong_order", odd, ids[odd], to
-    for origin in range(place + 1, min(n, place + _REACH + 1)):  # what was expected here came later
-        if ids[origin] in expected:
-            yield "wrong_order", origin, ids[origin], place
 
+    def __init__(
+        self,
+        detector: Detector,
+        sessions: Sequences,
+        edits: Edits,
+        windows: np.ndarray,
+        thresholds: np.ndarray,
+    ) -> None:
+        self.detector, self.sessions, self.edits, self.windows = detector, sessions, edits, windows
+        self.thresholds = thresholds
+        self.bounds = np.searchsorted(edits.session, np.arange(len(sessions) + 1))
+        self.after = np.zeros(len(edits), np.float32)
+        self.told = np.full(len(edits), np.inf)
 
-def _left_out(ids: list[int], odd: int, known_from: int) -> str:
-    if ids[odd] < known_from:
-        return "new_event"
-    before = ids[max(0, odd - _REACH) : odd]
-    return "repeated" if ids[odd] in before else "inserted"
+    def find_normal(self) -> None:
+        """Score all edits as far as the threshold."""
+        limits = self.thresholds[self.edits.session]
+        totals = self._score(np.arange(len(self.edits)), limits)
+        self.told = np.where(self.after <= limits, totals + _LN_WAYS[self.edits.kind], np.inf)
 
+    def find_least_strange(self, own: np.ndarray) -> None:
+        """Of sessions that no edit makes normal, score edits until the least strange one is known.
 
-def _score_all(
-    detector: Detector,
-    sessions: Sequences,
-    edits: list[list[Edit]],
-    windows: list[tuple[int, int]],
-    scores: EventScores,
-    threshold: float,
-) -> list[np.ndarray]:
-    """Scores of all changed sequences, exact as far as they matter.
+        What each scores at least is known from the first look. The most promising are scored up to where the next would
+        come in; if one stays within, all others are stranger.
 
-    Where one is normal, those above the threshold don't matter; elsewhere those above the session's own score don't.
-    """
-    after = _score_up_to(detector, sessions, edits, windows, np.full(len(edits), threshold, np.float32))
-    rest = [[] if (found <= threshold).any() else edits[at] for at, found in enumerate(after)]
-    again = _score_up_to(detector, sessions, rest, windows, _largest(scores))
-    return [again[at] if rest[at] else after[at] for at in range(len(edits))]
+        Args: own: float32, [n]: the sessions' own scores; what scores as high helps nothing.
+        """
+        done = self._least() <= self.thresholds
+        tried = _FIRST_TRIED
+        while not done.all():
+            limits = self._reach(tried, own)
+            wanted = ~done[self.edits.session] & (self.after <= limits[self.edits.session])
+            self._score(np.flatnonzero(wanted), limits[self.edits.session])
+            done |= (self._least() <= limits) | (limits >= own)
+            tried *= 4
 
+    def _reach(self, tried: int, own: np.ndarray) -> np.ndarray:
+        """What the `tried` most promising edits of each session score at least, but never above its own score."""
+        order = np.lexsort((self.after, self.edits.session))
+        last = np.minimum(self.bounds[:-1] + tried, self.bounds[1:]) - 1
+        filled = self.bounds[1:] > self.bounds[:-1]
+        reach = own.copy()
+        reach[filled] = np.minimum(own[filled], self.after[order[last[filled]]])
+        reach[np.diff(self.bounds) <= tried] = own[np.diff(self.bounds) <= tried]
+        return reach
 
-def _score_up_to(
-    detector: Detector,
-    sessions: Sequences,
-    edits: list[list[Edit]],
-    windows: list[tuple[int, int]],
-    limits: np.ndarray,
-) -> list[np.ndarray]:
-    """Scores of changed sequences up to a limit per session, a bounded number in a call."""
-    flat = [(at, edit) for at, group in enumerate(edits) for edit in group]
-    scored: list[np.ndarray] = []
-    for begin in range(0, len(flat), _CANDIDATES_A_CALL):
-        part = flat[begin : begin + _CANDIDATES_A_CALL]
-        own = limits[[at for at, _ in part]]
-        scored.append(detector.score_up_to(_changed(sessions, part, windows), own))
-    joined = np.concatenate(scored) if scored else np.zeros(0, np.float32)
-    bounds = np.cumsum([0, *(len(group) for group in edits)])
-    return [joined[bounds[at] : bounds[at + 1]] for at in range(len(edits))]
+    def _least(self) -> np.ndarray:
+        """The least that any edit of each session is known to score; infinite without edits."""
+        least = np.full(len(self.sessions), np.inf, np.float32)
+        np.minimum.at(least, self.edits.session, self.after)
+        return least
 
+    def _score(self, rows: np.ndarray, limits: np.ndarray) -> np.ndarray:
+        """Bring `after` of some edits up to their limits; their sequences' surprise in all, where they stay within."""
+        lengths = (self.windows[:, 1] - self.windows[:, 0])[self.edits.session[rows]] + 1
+        cuts = np.searchsorted(
+            np.cumsum(lengths), np.arange(0, lengths.sum() + _EVENTS_A_CALL, _EVENTS_A_CALL), side="right"
+        )
+        totals = [np.zeros(0)]
+        for low, high in itertools.pairwise(cuts):
+            part = rows[low:high]
+            sequences = changed(self.sessions, self.edits.take(part), self.windows)
+            found, total = self.detector.score_with_total(sequences, limits[part])
+            self.after[part] = np.maximum(self.after[part], found)
+            totals.append(total)
+        return np.concatenate(totals)
 
-def _largest(scores: EventScores) -> np.ndarray:
-    """Largest surprise of each session: a change that leaves more than that helps nothing."""
-    padded, begins = np.append(scores.surprise, np.float32(0)), scores.offsets[:-1]
-    return np.asarray(np.where(np.diff(scores.offsets) > 0, np.maximum.reduceat(padded, begins), 0))
+    def best(self) -> list[Repair]:
+        """The likeliest story of each session; where none is normal, the edit that leaves the least strange."""
+        chosen = [self._best(low, high) for low, high in zip(self.bounds[:-1], self.bounds[1:], strict=True)]
+        return [
+            Repair(self._edit(row), float(self.after[row]) if row >= 0 else math.inf, (int(first), int(last)))
+            for row, (first, last) in zip(chosen, self.windows, strict=True)
+        ]
 
+    def _best(self, low: int, high: int) -> int:
+        if low == high:
+            return -1
+        told = self.told[low:high]
+        best = told if np.isfinite(told).any() else self.after[low:high]
+        return low + int(
+            np.argmax(best <= best.min() + _ROUNDING)
+        )  # edits to one sequence differ by rounding
 
-def _changed(sessions: Sequences, part: list[tuple[int, Edit]], windows: list[tuple[int, int]]) -> Sequences:
-    """The sequences after the edits, within their windows."""
-    first, last = np.array([windows[at] for at, _ in part], np.int64).reshape(-1, 2).T
-    begins = sessions.offsets[[at for at, _ in part]] + first
-    event, position, to = np.array([(e.event, e.position, e.to) for _, e in part], np.int64).reshape(-1, 3).T
-    missing = np.array([edit.kind == "missing" for _, edit in part], bool)
-    never = np.int64(sessions.offsets[-1] + 1)
-    cut = np.where(missing, never, position - first)  # the place that is left out
-    put = np.where(
-        missing, position - first, np.where(to >= 0, to - first, never)
-    )  # and the one that is filled
-    lengths = last - first - (cut < never) + (put < never)
-    place = ragged_index(np.zeros(len(part), np.int64), lengths)
-    row = np.repeat(np.arange(len(part)), lengths)
-    before = place - (place > put[row])
-    filled = place == put[row]
-    source = np.where(filled, 0, begins[row] + before + (before >= cut[row]))
-    whole = sessions.lengths
-    return Sequences(
-        ids=np.where(filled, event[row], sessions.ids[source]).astype(np.int32),
-        offsets=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
-        starts=np.array([sessions.starts[at] and windows[at][0] == 0 for at, _ in part], dtype=bool),
-        ends=np.array([sessions.ends[at] and windows[at][1] == whole[at] for at, _ in part], dtype=bool),
-        gaps=None,
-        covariates={name: values[[at for at, _ in part]] for name, values in sessions.covariates.items()},
-    )
-
-
-def _surprise_of_stories(
-    detector: Detector,
-    sessions: Sequences,
-    edits: list[list[Edit]],
-    windows: list[tuple[int, int]],
-    normal: list[np.ndarray],
-) -> list[np.ndarray]:
-    """-ln(probability) of each changed sequence that is normal and of the fault that undoes its edit, in nats.
-
-    Infinite for sequences that are not normal. What all edits of a session share is left out.
-    """
-    told = [np.full(len(group), np.inf) for group in edits]
-    places = [(at, int(n)) for at in range(len(edits)) for n in np.flatnonzero(normal[at])]
-    for begin in range(0, len(places), _CANDIDATES_A_CALL):
-        part = places[begin : begin + _CANDIDATES_A_CALL]
-        found = detector.surprise(_changed(sessions, [(at, edits[at][n]) for at, n in part], windows), 1)
-        if found is None:
-            break
-        totals = np.append(0.0, np.cumsum(found.surprise, dtype=np.float64))[found.offsets]
-        for (at, n), total in zip(part, np.diff(totals), strict=True):
-            told[at][n] = total + _WAYS[edits[at][n].kind]
-    return told
-
-
-def _best(edits: list[Edit], after: np.ndarray, told: np.ndarray, window: tuple[int, int]) -> Repair:
-    if not edits:
-        return Repair(None, float("inf"), window)
-    at = int(np.argmin(told if np.isfinite(told).any() else after))
-    return Repair(edits[at], float(after[at]), window)
+    def _edit(self, row: int) -> Edit | None:
+        if row < 0:
+            return None
+        edits = self.edits
+        return Edit(
+            KINDS[edits.kind[row]], int(edits.position[row]), int(edits.event[row]), int(edits.to[row])
+        )

@@ -69,24 +69,29 @@ class Scorer:
 
     def write_batch(self, changes: DataFrame, batch_id: int, query_id: str) -> None:
         """Score one batch of the change feed of sessions; a batch that is tried again writes once."""
-        latest = _latest(changes)
+        latest, n_gone = _latest(changes)
         gone = latest.where("_change_type = 'delete'").select("session_id")
         judged = judge_sessions(latest.where("_change_type <> 'delete'"), self.carrier, self.rules)
         judged = judged.persist(StorageLevel.MEMORY_AND_DISK)
         try:
             self._watch_drift(judged, batch_id)
-            self._count(judged, gone)
+            self.counts["sessions_gone"] += n_gone
             self._write(judged, gone, (f"score:{query_id}", batch_id))
         finally:
             judged.unpersist()
 
     def _watch_drift(self, judged: DataFrame, batch_id: int) -> None:
-        """Write how far the batch lies from the baseline, and warn of it.
+        """Count the batch, write how far it lies from the baseline, and warn of it.
 
         Raises:
             GuardFailed: it lies beyond `drift.limit`; nothing of the batch is scored then.
         """
-        observed = observe(judged, self.baseline)
+        counts = {
+            "flagged": F.count_if(F.col("verdict").isin(*FLAGGED)),
+            "predicted": F.count("break_probability"),
+        }
+        observed = observe(judged, self.baseline, counts)
+        self.predicts = bool(observed.counted["predicted"])
         if not observed.n_sessions:
             return
         found = measure(observed, self.baseline)
@@ -109,18 +114,9 @@ class Scorer:
                 f"drift beyond drift.limit {self.drift_limit}: {'; '.join(map(describe, stopped))}; nothing was "
                 "scored: look at the log, then train again or raise the limit"
             )
-
-    def _count(self, judged: DataFrame, gone: DataFrame) -> None:
-        flagged = F.count_if(F.col("verdict").isin(*FLAGGED))
-        predicted = F.count("break_probability").alias("predicted")
-        row = judged.agg(F.count(F.lit(1)).alias("sessions"), flagged.alias("flagged"), predicted).collect()[
-            0
-        ]
-        self.predicts = bool(row["predicted"])
-        self.counts["sessions"] += row["sessions"]
-        self.counts["flagged"] += row["flagged"]
-        self.counts["predicted"] += row["predicted"]
-        self.counts["sessions_gone"] += gone.count()
+        self.counts["sessions"] += observed.n_sessions
+        for name, n in observed.counted.items():
+            self.counts[name] += n
 
     def _write(self, judged: DataFrame, gone: DataFrame, txn: Txn) -> None:
         """Details first, scores last: who sees a score finds its anomaly."""
@@ -161,7 +157,7 @@ class Scorer:
                 self.lake.append(table, rows, txn=txn)
 
     def _is_empty(self, table: Table) -> bool:
-        if not self.lake.exists(table):
+        if not self.lake.exists(table) or self.lake.version(table) == 0:  # nothing but its creation
             return True
         return self.lake.read(table).where(F.col("model_version") == self.version).isEmpty()
 
@@ -204,18 +200,19 @@ def run(
     return {**scorer.counts, "drift": round(scorer.drift, 4), "model_version": version}
 
 
-def _latest(changes: DataFrame) -> DataFrame:
-    """The last state of each session in a batch of its changes."""
+def _latest(changes: DataFrame) -> tuple[DataFrame, int]:
+    """The last state of each session in a batch of its changes, and how many of them are gone."""
     facts = changes.agg(
         F.count_if(F.col("_change_type") == "delete").alias("deleted"),
         (F.max("_commit_version") == F.min("_commit_version")).alias("one_commit"),
     ).collect()[0]
     if facts["one_commit"] and not facts["deleted"]:  # the first batch: every session once, nothing to sort
-        return changes.where("_change_type <> 'update_preimage'")
+        return changes.where("_change_type <> 'update_preimage'"), 0
     rank = F.when(F.col("_change_type") == "delete", 0).otherwise(1)  # within a commit, what replaced it
     order = Window.partitionBy("session_id").orderBy(F.col("_commit_version").desc(), rank.desc())
     last = changes.where("_change_type <> 'update_preimage'").withColumn("_place", F.row_number().over(order))
-    return last.where("_place = 1").drop("_place")
+    latest = last.where("_place = 1").drop("_place")
+    return latest, latest.where("_change_type = 'delete'").count() if facts["deleted"] else 0
 
 
 def _odd_events() -> Column:
