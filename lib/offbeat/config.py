@@ -233,7 +233,6 @@ class Score(Section):
     event_detail: Literal["flagged", "all"] = Field(
         "flagged", description="whose events get rows in event_scores"
     )
-    batch_size: int = Field(64, ge=1, description="sessions that go through the network together")
 
 
 class Drift(Section):
