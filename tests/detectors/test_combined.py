@@ -1,5 +1,6 @@
 """Detectors on session features, classifiers and the ensemble: what they say, and that files say the same."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -12,6 +13,7 @@ from offbeat.detectors.features import SessionFeatures
 from offbeat.detectors.tails import Tail
 from offbeat.detectors.vocabulary import Vocabulary
 from offbeat.errors import InputRefused, UsageError
+from offbeat.training.calibration import calibrate_scores
 from tests.detectors.conftest import cycles
 
 VOCABULARY = Vocabulary.fit(dict(zip("abcdef", range(9, 3, -1), strict=True)))
@@ -162,3 +164,12 @@ def test_a_classifier_without_both_labels_is_refused(labelled, labels, message):
     train = replace(labelled, labels=None if labels is None else np.array(labels, np.float32))
     with pytest.raises(InputRefused, match=message):
         create("gru_classifier").fit(train, train, vocabulary=VOCABULARY)
+
+
+def test_the_threshold_of_few_held_out_sessions_comes_from_the_scale_of_the_score():
+    """Each member has a largest score of its own: the largest of all would flag one session in n for each of them."""
+    scale = calibrate_scores(np.linspace(0, 4, 200), budget=0.001, least=-math.log(0.001))
+    assert (scale.method, round(scale.threshold, 2)) == ("scale", 6.91)
+    assert calibrate_scores(np.linspace(0, 4, 200), budget=0.02, least=9.0).method == "tail"
+    assert create("ensemble").calibrated
+    assert not create("lstm").calibrated

@@ -53,6 +53,7 @@ class Ensemble(Detector):
     """
 
     name = "ensemble"
+    calibrated = True
     kinds: ClassVar[
         Callable[[str], Detector]
     ]  # `detectors.create`, which knows this class and so is put in by it

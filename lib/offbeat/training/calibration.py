@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -15,6 +16,7 @@ from offbeat.training.segments import Segments, fit_segments
 
 __all__ = ["BULK", "EMPIRICAL", "TAIL", "Calibration", "calibrate", "calibrate_scores", "find_threshold"]
 
+SCALE = "scale"
 QUANTILES = 1001
 _RESAMPLES = 500
 _DRAWS = 20_000_000  # sessions drawn in all resamples together
@@ -31,7 +33,7 @@ class Calibration:
         budget: share of normal sessions that may be flagged.
         threshold: a session that scores above it (strictly) is flagged.
         low, high: 95 % bootstrap interval of the threshold: had other normal sessions been held out.
-        method: `empirical`, `tail` or `bulk`; see `find_threshold`.
+        method: `empirical`, `tail` or `bulk`, see `find_threshold`; `scale`, see `calibrate_scores`.
         top_k: smallest k such that at most the budget of the sessions have an event of rank above k; None where the
             detector gives no ranks.
         n: held-out sessions.
@@ -97,7 +99,8 @@ def calibrate(
         InputRefused: there are no held-out sessions.
     """
     ranks, scores = _worst_ranks(detector, validation), detector.score(validation)
-    found = calibrate_scores(scores, budget=budget, seed=seed, ranks=ranks, mixed=mixed)
+    least = -math.log(budget) if detector.calibrated and not mixed else None
+    found = calibrate_scores(scores, budget=budget, seed=seed, ranks=ranks, mixed=mixed, least=least)
     if not segments:
         return found
     spread = float(np.var(_drawn(scores, budget, seed, mixed=mixed)))
@@ -114,6 +117,7 @@ def calibrate_scores(
     seed: int = 0,
     ranks: np.ndarray | None = None,
     mixed: bool = False,
+    least: float | None = None,
 ) -> Calibration:
     """Set the threshold from the scores of held-out sessions.
 
@@ -123,6 +127,8 @@ def calibrate_scores(
         seed: of the bootstrap.
         ranks: [n]: the worst rank of each session's events; None where there are none.
         mixed: whether faulty sessions may be among them.
+        least: threshold that the score's own scale gives for the budget; taken where the largest score is all that the
+            held-out sessions tell. That is no bound for an ensemble: each member has a largest one of its own.
 
     Raises:
         InputRefused: there are no scores.
@@ -132,6 +138,8 @@ def calibrate_scores(
             "validation: no held-out session to set the threshold with; widen the sample or the holdout"
         )
     threshold, method = find_threshold(scores, budget, mixed=mixed)
+    if least is not None and least > threshold >= float(scores.max()):
+        threshold, method = least, SCALE
     # What equals it must not lie above it, in whatever batch it is scored.
     threshold = float(np.float32(threshold + _SAME * abs(threshold)))
     low, high = _interval(scores, budget, seed, mixed=mixed)
