@@ -7,6 +7,7 @@ import numpy as np
 METHODS = ("bollinger", "ewma", "stl")
 _LEAST_PAST = 4
 _SEASONS = 8  # of the past that STL looks at
+_ROUNDS = 3  # of STL's weights against outliers; more say the same and take most of the time
 _LEARNT = 100.0  # accesses of its own from which a series says more of its clumps than its kind does
 
 
@@ -147,9 +148,11 @@ def _seasonal(values: np.ndarray, season: int) -> tuple[np.ndarray, np.ndarray]:
 
     expected, deviation = np.full(len(values), np.nan), np.full(len(values), np.nan)
     for begin in range(2 * season + 1, len(values), season):
-        past = values[max(0, begin - _SEASONS * season) : begin]
-        fit = STL(past, period=season, robust=True).fit()
         coming = slice(begin, min(begin + season, len(values)))
+        if not values[coming].any():  # nothing to judge
+            continue
+        past = values[max(0, begin - _SEASONS * season) : begin]
+        fit = STL(past, period=season, robust=True).fit(inner_iter=1, outer_iter=_ROUNDS)
         number = coming.stop - coming.start
         expected[coming] = (fit.trend[-1] + fit.seasonal[-season:])[:number]
         deviation[coming] = np.std(past - fit.trend - fit.seasonal)
