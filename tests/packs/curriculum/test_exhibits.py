@@ -1,4 +1,4 @@
-"""Each question's table and chart from rows as its table gives them; no Spark."""
+"""Each question's table and chart from rows as its table gives them."""
 
 from __future__ import annotations
 
@@ -43,3 +43,11 @@ def test_a_csv_cell_never_runs_in_a_spreadsheet():
     assert _cell("=HYPERLINK(1)") == "'=HYPERLINK(1)"
     assert _cell("java-i") == "java-i"
     assert _cell(-1.5) == -1.5
+
+
+@pytest.mark.spark
+def test_every_exhibit_is_there_in_its_table(spark):
+    for exhibit in (*EXHIBITS.values(), RECOMMENDED):
+        shown = exhibit.select(spark.createDataFrame([], exhibit.table.schema))
+        keys = [column.key for column in exhibit.columns]
+        assert shown.select(*keys).columns == keys

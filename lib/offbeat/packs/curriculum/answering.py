@@ -22,6 +22,7 @@ from offbeat.packs.curriculum.questions import (
     suspicious,
     views,
 )
+from offbeat.packs.curriculum.questions.kept import let_go
 from offbeat.packs.curriculum.rules import Rules
 from offbeat.tables import Lake, Table
 from offbeat.tables.contract import ANOMALIES, INGESTED, SESSION_SCORES, SESSIONS
@@ -50,11 +51,13 @@ class Answering:
             for table, make in self._tables(accesses):
                 began = time.monotonic()
                 self.lake.overwrite(table, make())
+                let_go()
                 written[table.name] = self.lake.read(table).count()
                 log.info("%s: %d rows in %.1f s", table.name, written[table.name], time.monotonic() - began)
             told = Teller(self.lake, self.rules).answers()
             self.lake.overwrite(T.ANSWERS, self.lake.spark.createDataFrame(told, T.ANSWERS.schema))
         finally:
+            let_go()
             accesses.unpersist()
         return written
 

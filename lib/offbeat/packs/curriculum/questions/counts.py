@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 
 from offbeat.packs.curriculum.questions.blocks import SCORED, blocks_of, scored_block
 from offbeat.packs.curriculum.questions.discoveries import add_q_value
+from offbeat.packs.curriculum.questions.kept import keep
 from offbeat.packs.curriculum.rules import UNKNOWN_COHORT, Rules
 
 _RARE_ROWS = 500
@@ -35,7 +36,7 @@ def series(accesses: DataFrame, rules: Rules) -> DataFrame:
         )
         parts.append(counted.select(F.lit(kind).alias("entity_kind"), "entity", "number", "n"))
     every = reduce(DataFrame.unionByName, parts)
-    return series_of(every)
+    return series_of(keep(every))
 
 
 def series_of(counted: DataFrame) -> DataFrame:
@@ -77,7 +78,7 @@ def count_anomalies(found: DataFrame, rules: Rules) -> DataFrame:
             for block in blocks_of(batch):
                 yield from scored_block(block, knobs, seasonal)
 
-    scored = found.mapInArrow(score, SCORED)
+    scored = keep(found.mapInArrow(score, SCORED))
     family = ("entity_kind", "method", "number")
     counted = scored.withColumn("_of", F.sum("tests").over(Window.partitionBy(*family)))
     kept = counted.where("entity IS NOT NULL")
@@ -116,7 +117,7 @@ def rare_values(accesses: DataFrame, rules: Rules) -> DataFrame:
 def _rare(accesses: DataFrame, pair: str) -> DataFrame:
     value, _, group = (part.strip() for part in pair.partition("|"))
     given = F.coalesce(F.col(group).cast("string"), F.lit("(none)")) if group else F.lit("")
-    cells = (
+    cells = keep(
         accesses.where(F.col(value).isNotNull())
         .groupBy(F.col(value).cast("string").alias("value"), given.alias("given"))
         .agg(F.count(F.lit(1)).alias("accesses"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
+from offbeat.packs.curriculum.questions.kept import keep
 from offbeat.packs.curriculum.rules import UNKNOWN_COHORT, Rules
 
 _SHOWN = 3
@@ -37,11 +38,12 @@ def likely_cohorts(accesses: DataFrame, rules: Rules) -> DataFrame:
         .where("n >= 20").orderBy(F.xxhash64("user")).limit(_MOST_TEACHERS)
         .select("user", F.lit(True).alias("_known"))
     )  # fmt: skip
-    judged = hidden.unionByName(teachers)
+    # Each is used several times over, and small beside the accesses: looked up once, not once for each use.
+    judged = keep(hidden.unionByName(teachers))
     read = accesses.where("kind <> 'static'")
     evidence = _evidence(read, judged, rules)
     truth = known.groupBy("user", "cohort").agg(F.count(F.lit(1)).alias("_true"))
-    marked = evidence.join(truth, ["user", "cohort"], "left")
+    marked = keep(evidence.join(truth, ["user", "cohort"], "left"))
     strength = _strength(marked.where("_known"))
     posterior = _posterior(marked.where("NOT _known").crossJoin(F.broadcast(strength)))
     order = Window.partitionBy("user").orderBy(F.desc("probability"), "cohort")
@@ -66,7 +68,7 @@ def _evidence(read: DataFrame, judged: DataFrame, rules: Rules) -> DataFrame:
         .agg(F.count(F.lit(1)).alias("n"))
     )
     # Presence, not volume: who reloads a page ten times says nothing more of the class.
-    seen = (
+    seen = keep(
         read.where((F.col("cohort") != UNKNOWN_COHORT) & (F.col("cohort") != rules.staff))
         .select("user", "cohort", "day", "page")
         .distinct()
