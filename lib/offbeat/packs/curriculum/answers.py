@@ -244,8 +244,8 @@ class Teller:
             T.SUSPICIOUS_ACTIVITY, F.count_if(F.array_contains("kinds", "no_cohort")).alias("n")
         )["n"]
         return (
-            f"{unknown:,} users have no cohort at all; {row['sure']:,} of them can be placed in one with a probability of at "
-            f"least {_SURE:.0%}. The data stay as they are."
+            f"{unknown:,} users have no cohort at all; {row['sure']:,} of them can be placed in one with a probability "
+            f"of at least {_SURE:.0%}. The data stay as they are."
         )
 
     def jumped(self) -> str:
