@@ -121,3 +121,26 @@ def serious_faults(page: Page) -> list[str]:
         for fault in found
         if fault["impact"] in ("serious", "critical")
     ]
+
+
+def assert_fit_for_all(browser: Browser, path: Path) -> None:
+    """Look at a page at desktop and phone width: quiet, offline, drawn, no wider than the window, no serious fault.
+
+    Pictures go to OFFBEAT_ARTIFACTS where that is set, under the names of the page and the folder it lies in.
+    """
+    kept = os.environ.get("OFFBEAT_ARTIFACTS")
+    for width, scheme in ((DESKTOP, "light"), (PHONE, "dark")):
+        with opened(browser, path, width=width, scheme=scheme) as seen:
+            wanted, drawn = seen.charts()
+            if kept:
+                Path(kept).mkdir(parents=True, exist_ok=True)
+                name = f"{path.parent.name}-{path.stem}-{width}-{scheme}.png"
+                seen.page.screenshot(path=Path(kept) / name, full_page=True)
+            assert not seen.overflow(), f"{path.name}: {seen.overflow()} pixels too wide for {width}"
+            seen.unfold()
+            assert not seen.overflow(), f"{path.name}, unfolded: {seen.overflow()} pixels too wide for {width}"
+            assert not seen.troubles, f"{path.name}: {seen.troubles}"
+            assert not seen.requests, f"{path.name}: asks for {seen.requests}"
+            assert drawn == wanted, f"{path.name}: {drawn} of {wanted} charts are drawn"
+            faults = serious_faults(seen.page)
+            assert not faults, f"{path.name}: {faults}"

@@ -142,6 +142,12 @@ def test_the_real_excerpt_runs_through_every_question(spark, tmp_path, data_dir)
     assert counts["lesson_activity"] > 100
     assert lake.read(T.ANSWERS).count() == 11
     assert "Zion" in pages["curriculum_page"]
+    pytest.importorskip("playwright", reason="browser tests need playwright")
+    from tests.system.browser import assert_fit_for_all, open_browser
+
+    with open_browser() as browser:
+        for path in sorted((tmp_path / "pages").glob("*.html")):
+            assert_fit_for_all(browser, path)
 
 
 def test_without_a_table_of_cohorts_it_says_so(spark, tmp_path):

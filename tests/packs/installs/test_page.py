@@ -11,6 +11,7 @@ from offbeat.packs.installs.networks import Said
 from offbeat.packs.installs.seen import Seen
 from offbeat.reports.data import Head
 from offbeat.reports.page import render_page
+from offbeat.reports.write import write_page
 from offbeat.tabular import SavedModel
 
 
@@ -39,7 +40,8 @@ def test_a_page_without_anything_says_what_to_run(conf):
         assert text in html
 
 
-def test_the_page_shows_figures_pictures_segments_and_farms(conf):
+def full_page(conf) -> str:
+    """The page where every table has rows."""
     labels = np.array([0] * 95 + [1] * 5)
     given = np.linspace(0, 1, 100)
     points = [
@@ -70,7 +72,11 @@ def test_the_page_shows_figures_pictures_segments_and_farms(conf):
         "expected_installs": 0.01, "score": 9.0, "kinds": ["length", "wrong_order"],
     }]  # fmt: skip
     seen = Seen(conf, "v", saved(), rows, found, [], ["App 3 on channel 7: fine."], bots)
-    html = render_page(Head("x"), sections.build(seen))
+    return render_page(Head("x"), sections.build(seen))
+
+
+def test_the_page_shows_figures_pictures_segments_and_farms(conf):
+    html = full_page(conf)
     for text in (
         "Confusion matrix: random forest of the study", "Error per observation: LSTM on non-installers",
         "Zoom: LSTM on non-installers", "Gain", "Lift", "Reliability", "What the model goes by",
@@ -119,3 +125,13 @@ def test_segments_in_words():
             "best at 09:00 UTC, 25% of the clicks from likely farms; the log counts 22."
         )
     ]
+
+
+@pytest.mark.system
+def test_the_page_is_fit_for_all(conf, tmp_path):
+    pytest.importorskip("playwright", reason="browser tests need playwright")
+    from tests.system.browser import assert_fit_for_all, open_browser
+
+    page = write_page(tmp_path / "installs" / "installs.html", full_page(conf))
+    with open_browser() as browser:
+        assert_fit_for_all(browser, page)

@@ -63,7 +63,8 @@ def _figures(seen: Seen) -> Section:
     note = "On clicks later than all that was learnt from, visitors whole; bars are 95 % intervals."
     for metric, label in _METRICS.items():
         shown = sorted((row for row in named if row["metric"] == metric), key=lambda row: order[row["model"]])
-        made.append(_figure(drawings.figures(shown, label), label, f"figure-{metric}", note))
+        if shown:
+            made.append(_figure(drawings.figures(shown, label), label, f"figure-{metric}", note))
     made += [_all_figures(named, order), _leak(seen)]
     intro = describe(Split(**seen.saved.record["split"])) + "."
     return Section(name, title, made, intro=intro[0].upper() + intro[1:])
