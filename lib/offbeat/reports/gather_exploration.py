@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -61,7 +62,8 @@ def _encoded(events: DataFrame, seen: EventsSeen, model: Path | None) -> Encoded
         return Encoded(None, len(SPECIALS) + seen.distinct, rows)
     vocabulary = Vocabulary.from_json(file.read_text(encoding="utf-8"))
     numbers = {event: len(SPECIALS) + place for place, event in enumerate(vocabulary.events)}
-    known = events.sparkSession.createDataFrame([(event,) for event in numbers] or [("",)], "event string")
+    # From Arrow it is a table on the driver; from a list it would start Python workers.
+    known = events.sparkSession.createDataFrame(pa.table({"event": pa.array(list(numbers), pa.string())}))
     unknown = events.join(F.broadcast(known), "event", "left_anti").count()
     rows = tuple({**row, "number": numbers.get(row["event"])} for row in seen.frequencies)
     return Encoded(model.name, len(vocabulary), rows, unknown / seen.rows)

@@ -213,7 +213,7 @@ class _Pages:
 
     def _head(self, title: str, subtitle: str, *, own: str) -> Head:
         shown = (T.ACCESSES, *(exhibit.table for exhibit in EXHIBITS.values()))
-        there = dict.fromkeys(shown)
+        there = {table.name: table for table in shown}.values()
         return Head(
             title=title,
             subtitle=subtitle,
