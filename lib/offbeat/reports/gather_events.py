@@ -29,6 +29,7 @@ _RANKED = 20_000  # distinct values, above which they are not ranked
 _NUMERIC = 0.95  # share of a covariate's values that must be numbers
 _LEVELS = (0.01, 0.25, 0.5, 0.75, 0.99)
 _FILES = 20
+_LIKE_NUMBER = r"^\s*[+-]?\.?[0-9]"  # spares most texts a cast that fails, which is slow
 _LEAST_NUMBERS = 20  # distinct ones that make a quantity; as the detectors have it
 
 
@@ -213,7 +214,7 @@ def _reasons(quarantine: DataFrame) -> tuple[Rows, int]:
 
 def _number(name: str) -> Column:
     """A text as a finite number; null where it is none."""
-    number = F.col(name).try_cast("double")
+    number = F.when(F.col(name).rlike(_LIKE_NUMBER), F.col(name).try_cast("double"))
     return F.when(F.abs(number) < F.lit(float("inf")), number)
 
 
