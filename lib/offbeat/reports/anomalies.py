@@ -45,11 +45,20 @@ def _figures(data: AnomalyPageData) -> list[KeyFigure]:
             KeyFigure("Share flagged", form.share(data.scores.flagged / data.scores.sessions), note)
         )
     if data.groups:
-        largest = data.groups[0]
-        figures.append(KeyFigure("Causes", form.count(data.total_groups), _alike(data)))
+        largest = (data.families or data.groups)[0]
+        figures.append(_causes_figure(data))
         note = f"{form.count(largest.sessions)} sessions of the largest cause"
         figures.append(KeyFigure("Largest cause", form.share(largest.sessions / data.total), note))
     return figures
+
+
+def _causes_figure(data: AnomalyPageData) -> KeyFigure:
+    """How many causes there are; versions apart where they are known."""
+    if not data.families or data.version is None:
+        return KeyFigure("Causes", form.count(data.total_groups), _alike(data))
+    each = data.version.replace("_", " ")
+    apart = f"same kind and odd event; {form.count(data.total_groups)} with each {each} apart"
+    return KeyFigure("Causes", form.count(data.total_families), apart)
 
 
 def _causes_section(data: AnomalyPageData) -> Section:
