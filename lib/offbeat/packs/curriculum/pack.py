@@ -122,6 +122,9 @@ def report(lake: Lake, conf: Config, *, run_id: str, run_date: dt.datetime) -> d
     from offbeat.reports.place import pages_folder
     from offbeat.reports.run import run
 
+    if not lake.exists(ANSWERS):
+        log.warning("no questions are answered yet; `offbeat score` does it")
+        return run(lake, conf, run_id=run_id)
     made = write_pages(lake, conf, pages_folder(lake, conf), run_id=run_id, run_date=run_date)
     # The house's pages come last: their index links to what there is.
     return run(lake, conf, run_id=run_id) | made

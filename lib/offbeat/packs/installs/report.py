@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
 from pyspark.sql import functions as F
 
 from offbeat.config import Config
-from offbeat.errors import UsageError
 from offbeat.packs.installs import sections
 from offbeat.packs.installs.pictures import threshold_of
 from offbeat.packs.installs.scoring import registry_of
@@ -26,22 +26,25 @@ from offbeat.tables.contract import EVALUATIONS
 from offbeat.tabular import load_model
 from offbeat.training.registry import Registry
 
+log = logging.getLogger(__name__)
+
 _TABLES = (INSTALL_SCORES, INSTALL_SEGMENTS, BOTS, INSTALL_CHARTS, EVALUATIONS)
 _PAGE = "installs.html"
 
 
 def write_report(lake: Lake, conf: Config, *, run_id: str) -> dict[str, Any]:
-    """Write the page on installs, and the house's pages, whose index links to it.
+    """Write the page on installs and the house's pages, whose index links to it; before clicks are scored, these alone.
 
     Raises:
-        UsageError: nothing is scored yet.
+        UsageError: the lake has nothing to show.
     """
     registry = registry_of(lake, conf)
     version = registry.champion()
     if version is None or not lake.exists(INSTALL_SCORES):
-        raise UsageError(
-            f"lake {lake.location}: no clicks of {conf.name} are scored yet; run `offbeat run` first"
+        log.warning(
+            "no page on installs: no clicks of %s are scored yet; run `offbeat score` first", conf.name
         )
+        return house.run(lake, conf, run_id=run_id)
     sessions_model = Registry(lake, conf.name, folder=conf.output.get("models")).champion()
     saved = load_model(registry.path(version))
     folder = pages_folder(lake, conf)

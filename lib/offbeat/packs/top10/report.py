@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
 from typing import Any
 
 from pyspark.sql import functions as F
 
 from offbeat.config import Config
-from offbeat.errors import UsageError
 from offbeat.packs.top10 import sections
 from offbeat.packs.top10.examples import BEFORE, EARLY
 from offbeat.packs.top10.facts import Facts
@@ -31,10 +31,12 @@ from offbeat.reports.data import Head
 from offbeat.reports.index import INDEX, other_pages
 from offbeat.reports.page import render_page
 from offbeat.reports.place import generated_from, pages_folder, table_refs
-from offbeat.reports.run import write_exploration_page
+from offbeat.reports.run import run, write_exploration_page
 from offbeat.reports.sections import tables_section
 from offbeat.reports.write import write_page
 from offbeat.tables import Lake
+
+log = logging.getLogger(__name__)
 
 _ON_PAGE = (
     CHARTED,
@@ -49,15 +51,15 @@ _ON_PAGE = (
 
 
 def report(lake: Lake, conf: Config, *, run_id: str, run_date: dt.datetime) -> dict[str, Any]:
-    """Write the page; gives where it is.
+    """Write the page; gives where it is. Before titles are scored and judged, the house's pages stand for it.
 
     Raises:
-        UsageError: nothing is scored or judged yet, or the lake has no folder to write to.
+        UsageError: the lake has nothing to show, or no folder to write to.
     """
+    if not all(lake.exists(table) for table in (TITLE_SCORES, TITLE_FIGURES)):
+        log.warning("no titles of %s are scored and judged yet; run `offbeat run` first", conf.name)
+        return run(lake, conf, run_id=run_id)
     _, version = champion_of(lake, conf)
-    for table in (TITLE_SCORES, TITLE_FIGURES):
-        if not lake.exists(table):
-            raise UsageError(f"lake {lake.location}: no table {table.name} yet; run `offbeat run` first")
     folder = pages_folder(lake, conf)
     exploration = write_exploration_page(lake, conf, run_id=run_id)
     facts = _facts(lake, conf, version)
