@@ -138,7 +138,9 @@ def assert_fit_for_all(browser: Browser, path: Path) -> None:
                 seen.page.screenshot(path=Path(kept) / name, full_page=True)
             assert not seen.overflow(), f"{path.name}: {seen.overflow()} pixels too wide for {width}"
             seen.unfold()
-            assert not seen.overflow(), f"{path.name}, unfolded: {seen.overflow()} pixels too wide for {width}"
+            assert not seen.overflow(), (
+                f"{path.name}, unfolded: {seen.overflow()} pixels too wide for {width}"
+            )
             assert not seen.troubles, f"{path.name}: {seen.troubles}"
             assert not seen.requests, f"{path.name}: asks for {seen.requests}"
             assert drawn == wanted, f"{path.name}: {drawn} of {wanted} charts are drawn"
