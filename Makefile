@@ -18,7 +18,7 @@ SHIPPED := $(shell find lib jobs -not -path '*/__pycache__*' -not -path '*.egg-i
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run bench test test-full cluster-test docs lint types imports wheel clean
+.PHONY: help setup run bench test test-full cluster-test compat docs lint types imports wheel pack clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ cluster-test: $(READY) ## spark-submit on a standalone cluster: a master and two
 docs: $(READY) ## the documentation as a site, site/index.html; a link that leads nowhere stops it
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
+compat: $(READY) ## the small main job with each Spark and Delta meant to work, in environments of their own (COMPAT=4.0.1+4.0.1)
+	$(BIN)/python tests/compat.py .compat $(COMPAT)
+
 lint: $(READY) ## style (ruff) and layout of the code
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -69,6 +72,14 @@ dist/offbeat.zip: $(READY) $(SHIPPED)
 	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .
 	rm -rf build
 	cp dist/offbeat-*.whl $@
+
+# What executors need besides Spark, in one file that a Python of the same version runs: numpy, pandas, pyarrow,
+# pydantic, PyYAML, offbeat. PACK=train adds TensorFlow, for a driver on the cluster. Spark itself comes from the cluster.
+pack: dist/offbeat.pex ## dist/offbeat.pex: the package and its environment, for executors with a bare Python (PACK=extra,…)
+
+dist/offbeat.pex: dist/offbeat.zip constraints.txt
+	$(BIN)/python -m pex --constraints constraints.txt --inherit-path=fallback --output-file $@ \
+		"offbeat$(if $(PACK),[$(PACK)]) @ file://$$(ls $(CURDIR)/dist/offbeat-*.whl)"
 
 clean: ## remove what was built; .venv, the lake and fetched JARs stay
 	rm -rf build dist site lib/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -13,6 +13,12 @@ BASE = ["numpy>=1.26", "pandas>=2.2,<3", "pyarrow>=18", "pydantic>=2.7", "PyYAML
 #     pip install 'offbeat[cluster]'          beside the Spark, and the JARs of Delta, that a cluster has
 #     pip install 'offbeat[local,reports]'    on a laptop: all that `offbeat run` needs
 SPARK = ["pyspark>=4.0,<4.3", "delta-spark>=4.0,<4.5"]  # the range meant to work
+CONNECT = [  # what pyspark[connect] needs besides pyspark, which may be the cluster's own
+    "googleapis-common-protos>=1.65",
+    "grpcio>=1.67",
+    "grpcio-status>=1.67",
+    "zstandard>=0.23",
+]
 TENSORFLOW = [
     # Where a GPU build or a machine-learning runtime brings TensorFlow, install offbeat without this extra.
     "tensorflow-cpu>=2.18; sys_platform == 'linux'",
@@ -35,6 +41,7 @@ READERS = ["deltalake>=1.0", "duckdb>=1.2", "polars>=1.20"]  # of Delta tables, 
 EXTRAS = {
     "cluster": [*TENSORFLOW, *TABULAR, *MINING, *TUNING, *STATISTICS],
     "local": [*SPARK, *TENSORFLOW, *TABULAR, *MINING, *TUNING, *STATISTICS],
+    "connect": CONNECT,
     "train": [*TENSORFLOW, *TABULAR, *MINING, *TUNING],
     "reports": PAGES,
     "serve": FORM,
@@ -43,6 +50,7 @@ EXTRAS = {
     "test": [
         *READERS,
         *BROWSER,
+        *CONNECT,
         "httpx2>=2",
         "hypothesis>=6.100",
         "ipykernel>=6",
@@ -52,7 +60,7 @@ EXTRAS = {
         "pytest-xdist>=3.6",
     ],
     "docs": SITE,
-    "dev": ["import-linter>=2.1", "mypy>=1.14", "pandas-stubs<3", "ruff>=0.9", "types-PyYAML"],
+    "dev": ["import-linter>=2.1", "mypy>=1.14", "pandas-stubs<3", "pex>=2.30", "ruff>=0.9", "types-PyYAML"],
 }
 
 SHIPPED = [

@@ -373,6 +373,10 @@ class Config(Section):
         None, description="the use case whose steps, tables and pages are added"
     )
     lake: str = Field(description="a folder where it has a / or ://, else catalog.schema")
+    volume: str | None = Field(
+        None,
+        description="folder of models, pages and checkpoints where the lake is a catalog: /Volumes/…",
+    )
     source: tuple[Source, ...] = Field(description="one source, or a list of them")
     catalogues: tuple[Catalogue, ...] = Field((), description="lists of titles that a pack joins")
     lookups: dict[str, Source] = Field(

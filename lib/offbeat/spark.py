@@ -7,17 +7,22 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
+import socket
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
 from offbeat import runtime
+from offbeat.errors import UsageError
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +44,10 @@ _EMBEDDED = {
     "spark.sql.sources.parallelPartitionDiscovery.parallelism": "4",
     "spark.sql.execution.arrow.maxRecordsPerBatch": "10000",
 }
+# Where Spark is a service of others (Databricks serverless), few settings can be made, and nothing can be kept.
+_REFUSED = ("CONFIG_NOT_AVAILABLE", "CANNOT_MODIFY_CONFIG", "NOT_SUPPORTED_WITH_SERVERLESS")
+_CONNECT_PORT = 15002
+_CONNECT_LIMIT_S = 10
 
 
 def open_session(
@@ -47,23 +56,101 @@ def open_session(
     """The session to work in.
 
     Over Spark Connect (`SPARK_REMOTE`) and on Databricks it is the one that is there; under spark-submit it is made
-    on the cluster that spark-submit names; else an embedded one on all cores of this machine is started.
+    on the cluster that spark-submit names; else an embedded one on all cores of this machine is started. With
+    `SPARK_REMOTE=local[*]` the embedded one is a Connect server that ends with this process.
 
     Args:
         extras: artifacts (group:artifact:version) that sources need; the embedded session fetches them, a cluster
             brings its own.
 
     Raises:
-        UsageError: there is no Java, or the Delta JARs can't be had.
+        UsageError: there is no Java, the Delta JARs can't be had, or nobody answers at `SPARK_REMOTE`.
     """
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # else executors take a bare `python3`
-    if os.environ.get("SPARK_REMOTE"):
+    remote = os.environ.get("SPARK_REMOTE", "")
+    if _on_databricks():
         spark = SparkSession.builder.getOrCreate()
+    elif remote and not remote.startswith("local"):
+        spark = _connect(remote)
     else:
         spark = SparkSession.getActiveSession() or _start(app_name, verbose=verbose, extras=extras)
     for key, value in _RESULTS.items():
-        spark.conf.set(key, value)
+        set_if_allowed(spark, key, value)
     return spark
+
+
+def _on_databricks() -> bool:
+    return "DATABRICKS_RUNTIME_VERSION" in os.environ
+
+
+def _connect(remote: str) -> SparkSession:
+    """The session of a Connect server, whose workers get this offbeat: they need what it needs, not offbeat itself."""
+    _assert_answers(remote)
+    try:
+        spark = SparkSession.builder.getOrCreate()
+    except ImportError as error:
+        raise UsageError(
+            f"SPARK_REMOTE is set, but {error.name} is missing: pip install 'offbeat[connect]'"
+        ) from None
+    package = Path(__file__).parent
+    with tempfile.TemporaryDirectory() as folder:
+        packed = shutil.make_archive(f"{folder}/offbeat", "zip", package.parent, package.name)
+        spark.addArtifacts(packed, pyfile=True)
+    return spark
+
+
+def _assert_answers(remote: str) -> None:
+    """Spark itself would try for minutes.
+
+    Raises:
+        UsageError: nobody listens there.
+    """
+    try:
+        place = urlsplit(remote)
+        host, port = place.hostname, place.port or _CONNECT_PORT
+    except ValueError:
+        host, port = None, 0
+    if host is None or not remote.startswith("sc://"):  # it may hold a token: it is not repeated
+        raise UsageError("SPARK_REMOTE: expected sc://HOST[:PORT][/;KEY=VALUE…], or local[*]")
+    try:
+        with socket.create_connection((host, port), timeout=_CONNECT_LIMIT_S):
+            pass
+    except OSError as error:
+        raise UsageError(
+            f"SPARK_REMOTE: nobody answers at {host}:{port} ({error.strerror or error}); start the Spark Connect "
+            "server, or unset SPARK_REMOTE"
+        ) from None
+
+
+def set_if_allowed(spark: SparkSession, key: str, value: str) -> bool:
+    """Set a setting of the session; False where the service that runs Spark doesn't let it be set."""
+    try:
+        spark.conf.set(key, value)
+    except Exception as error:
+        if any(sign in str(error) for sign in _REFUSED):
+            log.debug("setting %s can't be made here", key)
+            return False
+        raise
+    return True
+
+
+def keep(frame: DataFrame) -> DataFrame:
+    """Keep a frame's rows for more than one use; where nothing can be kept they are made again, and are the same."""
+    try:
+        return frame.persist()
+    except Exception as error:
+        if any(sign in str(error) for sign in _REFUSED):
+            return frame
+        raise
+
+
+def let_go(frame: DataFrame) -> None:
+    """Let go of what `keep` has kept."""
+    try:
+        frame.unpersist()
+    except Exception as error:
+        if not any(sign in str(error) for sign in _REFUSED):
+            raise
 
 
 def has_context(spark: SparkSession) -> bool:
@@ -73,6 +160,7 @@ def has_context(spark: SparkSession) -> bool:
 
 def _start(app_name: str, *, verbose: bool, extras: Sequence[str]) -> SparkSession:
     submitted = "PYSPARK_GATEWAY_PORT" in os.environ
+    remote = os.environ.get("SPARK_REMOTE")
     if not submitted:
         runtime.ensure_java()
         os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
@@ -85,6 +173,8 @@ def _start(app_name: str, *, verbose: bool, extras: Sequence[str]) -> SparkSessi
             "spark.driver.extraJavaOptions": _java_options(verbose=verbose),
             "spark.ui.showConsoleProgress": str(sys.stderr.isatty()).lower(),
         }
+    if remote:
+        settings = {key: value for key, value in settings.items() if key != "spark.master"}
     settings |= _delta(submitted=submitted)
     if not submitted:
         wanted = [extra for extra in extras if extra.split(":")[1] not in settings["spark.jars"]]
@@ -94,7 +184,8 @@ def _start(app_name: str, *, verbose: bool, extras: Sequence[str]) -> SparkSessi
         builder = builder.config(key, value)
     with _java_on_its_own():
         spark = builder.getOrCreate()
-    spark.sparkContext.setLogLevel("WARN" if verbose else "OFF")
+    if has_context(spark):
+        spark.sparkContext.setLogLevel("WARN" if verbose else "OFF")
     return spark
 
 

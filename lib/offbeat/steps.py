@@ -49,7 +49,7 @@ class Context:
     @cached_property
     def lake(self) -> Lake:
         """The config's lake."""
-        return Lake(self.spark, self.conf.lake)
+        return Lake(self.spark, self.conf.lake, volume=self.conf.volume)
 
 
 def _recorded(step: str, work: Callable[[Context, str], Summary]) -> Callable[[Context], Summary]:

@@ -42,9 +42,11 @@ class StandaloneCluster:
     """A master and `workers` workers of one core and 1 GB; a context manager that stops what it started.
 
     Args: folder: where logs and work go; an empty folder of its own.
+        path: PATH of its processes; default: this process's.
     """
 
-    def __init__(self, folder: Path, *, workers: int = 2) -> None:
+    def __init__(self, folder: Path, *, workers: int = 2, path: str | None = None) -> None:
+        self.path = path or os.environ["PATH"]
         self.folder = folder
         self.workers = workers
         self.url = ""
@@ -65,14 +67,15 @@ class StandaloneCluster:
         self,
         script: Path,
         *args: str,
-        py_files: Path,
+        py_files: Path | None = None,
         conf: Mapping[str, str] | None = None,
         limit_s: float = 300,
     ) -> subprocess.CompletedProcess[str]:
         """Run `script` by spark-submit, with Delta's JARs as on a cluster that has them; the caller sees the status."""
         settings = {**SUBMIT_CONF, "spark.cores.max": str(self.workers), **(conf or {})}
         command: list[str] = [str(SPARK_HOME / "bin" / "spark-submit"), "--master", self.url]
-        command += ["--py-files", str(py_files), "--jars", ",".join(map(str, runtime.delta_jars()))]
+        command += ["--jars", ",".join(map(str, runtime.delta_jars()))]
+        command += ["--py-files", str(py_files)] if py_files else []
         for key, value in settings.items():
             command += ["--conf", f"{key}={value}"]
         process = subprocess.Popen(
@@ -101,18 +104,10 @@ class StandaloneCluster:
         self._launch("master", "org.apache.spark.deploy.master.Master", arguments)
         self.url = self._wait_for("master", r"Starting Spark master at (spark://\S+)")
         page = self._wait_for("master", r"MasterWebUI.* (http://\S+)")
-        sized = [
-            *arguments,
-            "--cores",
-            "1",
-            "--memory",
-            "1g",
-            "--work-dir",
-            str(self.folder / "work"),
-            self.url,
-        ]
+        sized = [*arguments, "--cores", "1", "--memory", "1g"]
         for number in range(self.workers):
-            self._launch(f"worker-{number}", "org.apache.spark.deploy.worker.Worker", sized)
+            work = ["--work-dir", str(self.folder / f"work-{number}"), self.url]
+            self._launch(f"worker-{number}", "org.apache.spark.deploy.worker.Worker", [*sized, *work])
         self._wait("every worker to register", lambda: _alive_workers(page) == self.workers or None)
 
     def _launch(self, name: str, main_class: str, arguments: Sequence[str]) -> None:
@@ -133,6 +128,7 @@ class StandaloneCluster:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(own)}
         return inherited | {
             "JAVA_HOME": str(runtime.ensure_java()),
+            "PATH": self.path,
             "PYSPARK_PYTHON": sys.executable,
             "SPARK_HOME": str(SPARK_HOME),
             "SPARK_CONF_DIR": str(self.folder / "conf"),

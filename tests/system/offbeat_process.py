@@ -12,12 +12,12 @@ ROOT = Path(__file__).parents[2]
 LIMIT_S = 280
 
 
-def offbeat(*args: str | Path) -> subprocess.CompletedProcess[str]:
+def offbeat(*args: str | Path, limit_s: float = LIMIT_S) -> subprocess.CompletedProcess[str]:
     """One call of the command line."""
     command = [sys.executable, "-m", "offbeat", *map(str, args)]
     surroundings = os.environ | {"OFFBEAT_CORES": "2", "OFFBEAT_DRIVER_MEMORY": "2g"}
     return subprocess.run(
-        command, capture_output=True, text=True, timeout=LIMIT_S, cwd=ROOT, env=surroundings, check=False
+        command, capture_output=True, text=True, timeout=limit_s, cwd=ROOT, env=surroundings, check=False
     )
 
 

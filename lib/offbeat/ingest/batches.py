@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from pyspark import StorageLevel
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -21,6 +20,7 @@ from offbeat.config import Source
 from offbeat.ingest import columns, contract, identity, labels, ledger, limit, news, publish, sources
 from offbeat.ingest.job import KINDS, Counts, Job
 from offbeat.ingest.ledger import Batch, Seen
+from offbeat.spark import keep, let_go
 from offbeat.tables.contract import EVENTS, QUARANTINE
 
 log = logging.getLogger(__name__)
@@ -96,7 +96,7 @@ def take_rows(
         plan: writes the batch into the ledger, once it has passed the checks.
         check: whether there must be rows, and few enough for quarantine.
     """
-    rows = parsed.persist(StorageLevel.MEMORY_AND_DISK)
+    rows = keep(parsed)
     try:
         with sources.readable():
             counts = _counted(rows)
@@ -109,7 +109,7 @@ def take_rows(
             plan(batch)
         done = _publish(job, batch, rows, counts)
     finally:
-        rows.unpersist()
+        let_go(rows)
     totals = {kind: sum(one[kind] for one in done.values()) for kind in KINDS}
     log.info("ingest: batch %s, %d files: %s", batch.id, len(batch.files), totals)
     return totals | {"files_taken": len(batch.files)}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import logging
 
-from pyspark import StorageLevel
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -14,6 +13,7 @@ from offbeat.ingest import contract, identity, labels, publish, sources
 from offbeat.ingest.formats import delimited, json_lines, messages, pattern, sequences
 from offbeat.ingest.job import KINDS, Counts, Job
 from offbeat.ingest.rows import Rows
+from offbeat.spark import keep, let_go
 from offbeat.tables.contract import QUARANTINE
 
 log = logging.getLogger(__name__)
@@ -45,11 +45,11 @@ def replay(job: Job) -> Counts:
     if job.rewrite is not None:
         rows = job.rewrite.apply(rows)
         job.rewrite.keep()
-    rows = rows.persist(StorageLevel.MEMORY_AND_DISK)
+    rows = keep(rows)
     try:
         return _publish(job, rows, known, batch_id)
     finally:
-        rows.unpersist()
+        let_go(rows)
 
 
 def _publish(job: Job, rows: DataFrame, known: DataFrame | None, batch_id: str) -> Counts:

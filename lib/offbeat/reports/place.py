@@ -15,7 +15,7 @@ from offbeat.tables.table import Table
 
 def has_folder(lake: Lake, conf: Config) -> bool:
     """Whether there is somewhere to write pages to."""
-    return bool(conf.output.get("pages")) or lake.local_folder is not None
+    return bool(conf.output.get("pages")) or lake.files is not None
 
 
 def pages_folder(lake: Lake, conf: Config) -> Path:
@@ -27,11 +27,11 @@ def pages_folder(lake: Lake, conf: Config) -> Path:
     named = conf.output.get("pages")
     if named:
         return Path(named)
-    if lake.local_folder is None:
+    if lake.files is None:
         raise UsageError(
-            f"lake {lake.location}: pages need a folder; set output.pages to a Volume or a mounted folder"
+            f"lake {lake.location}: pages need a folder; set volume to a Volume or a mounted folder"
         )
-    return lake.local_folder / "pages" / conf.name
+    return lake.files / "pages" / conf.name
 
 
 def table_ref(lake: Lake, table: Table, folder: Path) -> TableRef:

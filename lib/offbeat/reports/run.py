@@ -123,7 +123,7 @@ class _Maker:
         self.folder = pages_folder(lake, conf)
         models = conf.output.get("models")
         # A catalog without a folder for models has none.
-        self.registry = Registry(lake, conf.name, folder=models) if models or lake.local_folder else None
+        self.registry = Registry(lake, conf.name, folder=models) if models or lake.files else None
         self.version = self.registry.champion() if self.registry is not None else None
         self.pages = house_pages(lake, scored=self.version is not None)
 

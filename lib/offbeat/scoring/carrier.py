@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from pyspark.sql import SparkSession
@@ -16,6 +19,22 @@ Loader = Callable[[bytes], Artifact]
 # One per Python worker process: lives as long as the worker, which Spark reuses from task to task.
 _LOADED: dict[str, Artifact] = {}
 _MOST_LOADED = 2
+# Each action over Spark Connect sends the closure again, whereas an artifact is sent once in a session.
+_MOST_IN_CLOSURE = 4 << 20
+
+
+@dataclass(frozen=True)
+class Shipped:
+    """A packed model that lies among the session's files on every worker."""
+
+    name: str
+
+    @property
+    def value(self) -> bytes:
+        """The packed model, read on a worker."""
+        from pyspark import SparkFiles
+
+        return Path(SparkFiles.get(self.name)).read_bytes()
 
 
 @dataclass(frozen=True)
@@ -24,7 +43,7 @@ class Carrier:
 
     Attributes:
         version: model version, the cache's key.
-        payload: a broadcast variable, or the bytes themselves.
+        payload: a broadcast variable, a file of the session, or the bytes themselves.
         loader: how bytes become a model; a test passes its own.
     """
 
@@ -45,9 +64,25 @@ class Carrier:
 def carry(
     spark: SparkSession, version: str, packed: bytes, *, loader: Loader = load_artifact_bytes
 ) -> Carrier:
-    """Send a packed model to the executors: by broadcast, or in the closure where there is no SparkContext.
+    """Send a packed model to the executors.
 
-    A closure carries up to 200 MB; a model of these detectors is a few.
+    By broadcast; over Spark Connect, where there is no SparkContext, in the closure of the UDF, or as an artifact of
+    the session where it is larger than a few MB.
     """
-    payload = spark.sparkContext.broadcast(packed) if has_context(spark) else packed
-    return Carrier(version, payload, loader)
+    if has_context(spark):
+        return Carrier(version, spark.sparkContext.broadcast(packed), loader)
+    carrier = Carrier(version, packed, loader)
+    if len(packed) <= _MOST_IN_CLOSURE:
+        return carrier
+    carrier.model()  # here too it is asked for, and this process has no files of the session
+    return Carrier(version, _ship(spark, packed), loader)
+
+
+def _ship(spark: SparkSession, packed: bytes) -> Shipped:
+    """Give a packed model to the session as a file; its name says its content, which a session takes once."""
+    name = f"model-{hashlib.sha256(packed).hexdigest()[:16]}.zip"
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, name)
+        file.write_bytes(packed)
+        spark.addArtifacts(str(file), file=True)
+    return Shipped(name)

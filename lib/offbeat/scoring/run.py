@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from pyspark import StorageLevel
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
@@ -16,6 +15,7 @@ from offbeat.scoring.drift import beyond, describe, drift_rows, measure, observe
 from offbeat.scoring.feedback import mark_muted, read_feedback
 from offbeat.scoring.judge import Rules, judge_sessions
 from offbeat.scoring.verdicts import FLAGGED
+from offbeat.spark import keep, let_go
 from offbeat.tables.contract import ANOMALIES, EVENT_SCORES, SESSION_SCORES, SESSIONS
 from offbeat.tables.lake import Lake, Txn
 from offbeat.tables.table import Table
@@ -72,13 +72,13 @@ class Scorer:
         latest, n_gone = _latest(changes)
         gone = latest.where("_change_type = 'delete'").select("session_id")
         judged = judge_sessions(latest.where("_change_type <> 'delete'"), self.carrier, self.rules)
-        judged = judged.persist(StorageLevel.MEMORY_AND_DISK)
+        judged = keep(judged)
         try:
             self._watch_drift(judged, batch_id)
             self.counts["sessions_gone"] += n_gone
             self._write(judged, gone, (f"score:{query_id}", batch_id))
         finally:
-            judged.unpersist()
+            let_go(judged)
 
     def _watch_drift(self, judged: DataFrame, batch_id: int) -> None:
         """Count the batch, write how far it lies from the baseline, and warn of it.

@@ -66,7 +66,7 @@ def only_name(lake: Lake, models: str | None = None) -> str:
     Raises:
         UsageError: there is none, or more than one.
     """
-    base = Path(models) if models else lake.local_folder
+    base = Path(models) if models else lake.files
     folder = base / "models" if base is not None else None
     found = (
         sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder and folder.is_dir() else []

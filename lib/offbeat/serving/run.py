@@ -30,7 +30,7 @@ def load_service(conf: Config) -> Service:
             f"serve: pack {conf.pack or 'none'} has no form; use a config with pack: top10, as conf/top10.yaml"
         )
     # Only the lake's folder is looked at: a form need not wait for Spark.
-    lake = Lake(cast("Any", None), conf.lake)
+    lake = Lake(cast("Any", None), conf.lake, volume=conf.volume)
     registry = Registry(lake, conf.name, folder=conf.output.get("models"))
     version = registry.champion()
     if version is None:

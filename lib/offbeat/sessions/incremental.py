@@ -20,6 +20,7 @@ from pyspark.sql import functions as F
 from offbeat.config import Sessions
 from offbeat.sessions.build import build_sessions
 from offbeat.sessions.rules import Rules
+from offbeat.spark import keep, let_go
 from offbeat.tables.contract import SESSIONS
 
 KIND = "_kind"  # of a changed row: new, changed or gone
@@ -44,8 +45,8 @@ def changes_of(
         only session_id and start count). A session that stays as it is isn't among them.
     """
     rules = Rules.of(conf)
-    strings = _strings(_spans(new, sessions, rules), rules).persist()
-    regions = _regions(strings).persist()
+    strings = keep(_strings(_spans(new, sessions, rules), rules))
+    regions = keep(_regions(strings))
     try:
         known = strings.where("session_id IS NOT NULL")
         ids = known.join(regions, [*_OWNER, "string"], "left_semi").select("session_id")
@@ -54,8 +55,8 @@ def changes_of(
         untouched = sessions.join(ids, "session_id", "left_anti")
         yield changed.unionByName(_closing(untouched, rules, watermark_us))
     finally:
-        regions.unpersist()
-        strings.unpersist()
+        let_go(regions)
+        let_go(strings)
 
 
 def _spans(new: DataFrame, sessions: DataFrame, rules: Rules) -> DataFrame:

@@ -24,6 +24,7 @@ from offbeat.errors import OffbeatError
 from offbeat.sessions.build import build_sessions, clock_us
 from offbeat.sessions.incremental import KIND, changes_of
 from offbeat.sessions.rules import Rules
+from offbeat.spark import keep, let_go
 from offbeat.tables.contract import EVENTS, SESSIONS
 from offbeat.tables.lake import Lake
 
@@ -91,11 +92,12 @@ def run(
         UsageError: there are no events yet, or something else wrote a table.
         OffbeatError: another run works on the same sessions.
     """
+    can_follow = lake.exists(EVENTS) and lake.can_follow(EVENTS)
     version = lake.version(EVENTS)
     events = lake.read(EVENTS)
     origin = f"{Rules.of(conf.sessions).hash}-{lake.table_id(EVENTS)}"
     basis = Basis.of(lake)
-    if basis is None or basis.origin != origin:
+    if basis is None or basis.origin != origin or not can_follow:
         basis = Basis(origin, version, f"sessionize/{uuid4().hex}")
         counts = _load(lake, events, conf.sessions, basis)
     else:
@@ -150,7 +152,7 @@ class Sessionizer:
         lake = self._lake
         if Basis.of(lake) != self._basis:
             raise _overtaken(lake)
-        new = new.persist()
+        new = keep(new)
         try:
             facts = new.agg(
                 F.count(F.lit(1)).alias("n"), F.max(F.unix_micros("event_time")).alias("us")
@@ -159,21 +161,21 @@ class Sessionizer:
                 self._write(new, facts["us"], (f"sessionize-{query_id}", batch_id))
             self.counts["events"] += facts["n"]
         finally:
-            new.unpersist()
+            let_go(new)
 
     def _write(self, new: DataFrame, latest_us: int | None, txn: tuple[str, int]) -> None:
         lake = self._lake
         events, sessions = lake.read(EVENTS), lake.read(SESSIONS)
         clock = _clock_us(events, latest_us)
         with changes_of(new, events=events, sessions=sessions, conf=self._conf, watermark_us=clock) as found:
-            changes = found.persist()
+            changes = keep(found)
             try:
                 kinds = changes.groupBy(KIND).agg(F.count(F.lit(1)).alias("n"), *_start_bounds()).collect()
                 if kinds:
                     rows = changes.withColumn("_gone", F.col(KIND) == "gone")
                     lake.merge(SESSIONS, rows, txn=txn, delete="_gone", prune=_prune(kinds))
             finally:
-                changes.unpersist()
+                let_go(changes)
         for row in kinds:
             self.counts[_COUNTED_AS[row[KIND]]] += row["n"]
 

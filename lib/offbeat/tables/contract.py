@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from offbeat.tables.following import FOLLOWED
 from offbeat.tables.table import Col, Table
 from offbeat.tables.watching import DRIFT, FEEDBACK, PREDICTION_CHECKS, PREDICTIONS
 
@@ -30,6 +31,7 @@ EVENTS = Table(
     key=("event_id",),
     cluster_by=("entity", "event_time"),
     checks={"label_is_binary": "label IS NULL OR label IN (0, 1)"},
+    change_feed=True,  # costs nothing where rows are only added; who has no stream of Spark's follows the events by it
 )
 
 QUARANTINE = Table(
@@ -365,6 +367,7 @@ TABLES = {
         FEEDBACK,
         TUNING,
         RUNS,
+        FOLLOWED,
         TEMPLATES,
         MINUTES_VIEWED,
     )

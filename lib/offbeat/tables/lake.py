@@ -14,6 +14,8 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from offbeat.errors import OffbeatError, UsageError
+from offbeat.spark import has_context, set_if_allowed
+from offbeat.tables.following import CHANGE_FEED, Following, catch_up
 from offbeat.tables.foreign import assert_ours, assert_place
 from offbeat.tables.locks import only_one
 from offbeat.tables.table import Col, Table, literal, quoted
@@ -32,7 +34,6 @@ _MISSING = (
     "PATH_DOES_NOT_EXIST",
     "doesn't exist",
     "MISSING_DELTA_TABLE",
-    "SCHEMA_NOT_FOUND",
 )
 _USER_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
 
@@ -44,13 +45,17 @@ class Lake:
         spark: an open session with Delta.
         location: folder, URL or `catalog.schema`.
         metadata: text written into each commit (run id, versions).
+        volume: folder of what is no table, where the lake is a catalog or remote storage.
     """
 
-    def __init__(self, spark: SparkSession, location: str, *, metadata: str = "") -> None:
+    def __init__(
+        self, spark: SparkSession, location: str, *, metadata: str = "", volume: str | None = None
+    ) -> None:
         self.spark = spark
         self.is_folder = "/" in location or location.startswith(".")
         self.location = _absolute(location) if self.is_folder else location
         self.metadata = metadata
+        self.volume = None if volume is None else _absolute(volume).rstrip("/")
         self.tables_read: dict[str, int] = {}
         self.tables_written: dict[str, int] = {}
         self._ensured: set[str] = set()
@@ -70,6 +75,13 @@ class Lake:
     def local_folder(self) -> Path | None:
         """The lake's folder on this machine; None where it is a catalog or remote storage."""
         return Path(self.location) if self.is_folder and "://" not in self.location else None
+
+    @property
+    def files(self) -> Path | None:
+        """The folder of models and pages, as Python opens it; None where none was given."""
+        if self.volume is not None:
+            return Path(self.volume.removeprefix("dbfs:"))
+        return self.local_folder
 
     def exists(self, table: Table) -> bool:
         """Whether the table is there; a table that something else wrote is an error.
@@ -116,9 +128,11 @@ class Lake:
         rows = self.spark.read.table(self.reference(table))
         return rows.withColumns(later) if later else rows
 
-    def read_stream(self, table: Table, *, options: dict[str, str] | None = None) -> DataFrame:
-        """The table's rows as they are added, as a stream."""
+    def read_stream(self, table: Table, *, options: dict[str, str] | None = None) -> DataFrame | Following:
+        """The table's rows as they are added, for `drain`: a stream, or what stands for it over Spark Connect."""
         self.tables_read.setdefault(table.name, self.version(table))
+        if not has_context(self.spark):
+            return Following(table, options or {})
         reader = self.spark.readStream.format("delta").options(**(options or {}))
         return reader.load(self.path(table.name)) if self.is_folder else reader.table(self.reference(table))
 
@@ -129,6 +143,13 @@ class Lake:
             return max((int(commit.stem) for commit in commits if commit.stem.isdigit()), default=-1)
         row = self.spark.sql(f"DESCRIBE HISTORY {self.reference(table)} LIMIT 1").first()
         return int(row["version"]) if row is not None else -1
+
+    def can_follow(self, table: Table) -> bool:
+        """Whether `read_stream` gives what is added; if not, it does from now on: tables made earlier lack the feed."""
+        if has_context(self.spark) or self.property(table, CHANGE_FEED) == "true":
+            return True
+        self.set_property(table, CHANGE_FEED, "true")
+        return False
 
     def table_id(self, table: Table) -> str:
         """Delta's id of the table: another one where the table was dropped and made again."""
@@ -149,15 +170,16 @@ class Lake:
         """Add rows; with `txn`, once, however often it is tried."""
         self.ensure(table)
         with self.commit(table, txn):
-            self._writer(table, rows, "append")
+            self._writer(table, rows, "append", **self._once(txn))
 
     def overwrite(
         self, table: Table, rows: DataFrame, *, where: str | None = None, txn: Txn | None = None
     ) -> None:
         """Put rows in place of all, or of those that meet `where`, in one commit."""
         self.ensure(table)
+        only = {"replaceWhere": where} if where else {}
         with self.commit(table, txn):
-            self._writer(table, rows, "overwrite", **({"replaceWhere": where} if where else {}))
+            self._writer(table, rows, "overwrite", **only, **self._once(txn))
 
     def replace(
         self,
@@ -187,13 +209,23 @@ class Lake:
         self.merge(table, both, txn=txn, delete="_doomed")
 
     def drain(
-        self, changes: DataFrame, write: Callable[[DataFrame, int, str], None], *, checkpoint: str
+        self, changes: DataFrame | Following, write: Callable[[DataFrame, int, str], None], *, checkpoint: str
     ) -> None:
         """Run a stream until it has caught up; each batch goes to `write(rows, batch_id, query_id)`.
 
         The query's id lives in the checkpoint: with it in a transaction's name, a batch that is tried again writes
         once, and a new checkpoint starts afresh.
+
+        Raises:
+            UsageError: it is a stream, and Spark runs behind Spark Connect.
         """
+        if isinstance(changes, Following):
+            catch_up(self, changes, write, follower=checkpoint)
+            return
+        if not has_context(self.spark):
+            raise UsageError(
+                "a source that is a stream (kafka) can't be taken over Spark Connect; unset SPARK_REMOTE"
+            )
         query_id: list[str] = []
         refused: list[OffbeatError] = []
         started = Event()
@@ -211,7 +243,7 @@ class Lake:
                 self.spark = outer
 
         writer = changes.writeStream.foreachBatch(write_batch).trigger(availableNow=True)
-        query = writer.option("checkpointLocation", self.path("checkpoints", checkpoint)).start()
+        query = writer.option("checkpointLocation", self._checkpoint(checkpoint)).start()
         query_id.append(str(query.id))
         started.set()
         try:
@@ -220,6 +252,13 @@ class Lake:
             if refused:  # an error of ours keeps its line and its exit status
                 raise refused[0] from None
             raise
+
+    def _checkpoint(self, name: str) -> str:
+        if self.volume is None and not self.is_folder:
+            raise UsageError(
+                f"lake {self.location}: checkpoints need a folder; set volume to a Volume or a shared folder"
+            )
+        return f"{self.volume}/checkpoints/{name}" if self.volume else self.path("checkpoints", name)
 
     def delete(self, table: Table, where: str) -> None:
         """Remove the rows that meet `where`."""
@@ -267,6 +306,11 @@ class Lake:
         clauses.append(f"WHEN NOT MATCHED{keep} THEN INSERT ({names}) VALUES ({values})")
         return "\n".join(clauses)
 
+    def _once(self, txn: Txn | None) -> dict[str, str]:
+        """What `commit` sets for the session, as options of one write: a service may refuse such settings."""
+        said = {"userMetadata": self.metadata} if self.metadata else {}
+        return said if txn is None else said | {"txnAppId": txn[0], "txnVersion": str(txn[1])}
+
     def _writer(self, table: Table, rows: DataFrame, mode: str, **options: str) -> None:
         columns = [F.col(quoted(c.name)).cast(c.type).alias(c.name) for c in table.columns]
         writer = rows.select(*columns).write.format("delta").mode(mode).options(**options)
@@ -277,17 +321,19 @@ class Lake:
 
     @contextmanager
     def commit(self, table: Table, txn: Txn | None = None) -> Iterator[None]:
-        """Set what Delta reads at a commit, and unset it after; on a local disk, commits wait for each other."""
+        """Set what Delta reads at a commit, and unset it after; on a local disk, commits wait for each other.
+
+        Where the settings are refused (Databricks serverless), a MERGE that is tried again goes by its key alone.
+        """
         settings = {_USER_METADATA: self.metadata} if self.metadata else {}
         if txn is not None:
             settings |= {_TXN_APP_ID: txn[0], _TXN_VERSION: str(txn[1])}
         with only_one(self.local_folder, f"a commit to {table.name}"):
-            for key, value in settings.items():
-                self.spark.conf.set(key, value)
+            made = [key for key, value in settings.items() if set_if_allowed(self.spark, key, value)]
             try:
                 yield
             finally:
-                for key in settings:
+                for key in made:
                     self.spark.conf.unset(key)
         self.tables_written[table.name] = self.version(table)
 
@@ -302,6 +348,10 @@ class Lake:
         try:
             rows = self.spark.sql(f"SHOW TBLPROPERTIES {self.reference(table)}").collect()
         except Exception as error:
+            if "SCHEMA_NOT_FOUND" in str(error) and not self.is_folder:
+                raise UsageError(
+                    f"lake {self.location}: no such schema; CREATE SCHEMA {self.location}, or give another with --lake"
+                ) from None
             if _is_missing(error):
                 return None
             raise

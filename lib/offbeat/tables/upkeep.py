@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 
+from offbeat.spark import set_if_allowed
 from offbeat.tables.lake import Lake
 from offbeat.tables.table import Table
 
@@ -53,11 +54,12 @@ def _vacuum(lake: Lake, table: Table, retention_s: float) -> int:
     if live != wanted and not (live is None and retention_s == _DELTA_DEFAULT_S):
         lake.set_property(table, _RETENTION, wanted)
     before = _n_files(lake, table)
-    lake.spark.conf.set(_VACUUM_COMMITS, "false")
+    silent = set_if_allowed(lake.spark, _VACUUM_COMMITS, "false")
     try:
         lake.spark.sql(f"VACUUM {lake.reference(table)}").collect()
     finally:
-        lake.spark.conf.unset(_VACUUM_COMMITS)
+        if silent:
+            lake.spark.conf.unset(_VACUUM_COMMITS)
     return before - _n_files(lake, table)
 
 

@@ -23,10 +23,10 @@ class Registry:
     """
 
     def __init__(self, lake: Lake, name: str, *, folder: str | None = None) -> None:
-        base = Path(folder) if folder else lake.local_folder
+        base = Path(folder) if folder else lake.files
         if base is None:
             raise UsageError(
-                f"lake {lake.location}: models need a folder; set output.models to a Volume or a mounted folder"
+                f"lake {lake.location}: models need a folder; set volume to a Volume or a mounted folder"
             )
         self.folder = base / "models" / name
 

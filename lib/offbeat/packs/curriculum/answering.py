@@ -6,7 +6,6 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 
-from pyspark import StorageLevel
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -16,14 +15,15 @@ from offbeat.packs.curriculum.questions import (
     counts,
     crossing,
     findings,
+    kept,
     lessons,
     likely,
     students,
     suspicious,
     views,
 )
-from offbeat.packs.curriculum.questions.kept import let_go
 from offbeat.packs.curriculum.rules import Rules
+from offbeat.spark import keep, let_go
 from offbeat.tables import Lake, Table
 from offbeat.tables.contract import ANOMALIES, INGESTED, SESSION_SCORES, SESSIONS
 
@@ -45,20 +45,20 @@ class Answering:
 
     def write(self) -> dict[str, int]:
         """Write every question's table; gives the number of rows of each."""
-        accesses = self.lake.read(T.ACCESSES).persist(StorageLevel.MEMORY_AND_DISK)
+        accesses = keep(self.lake.read(T.ACCESSES))
         written = {}
         try:
             for table, make in self._tables(accesses):
                 began = time.monotonic()
                 self.lake.overwrite(table, make())
-                let_go()
+                kept.let_go()
                 written[table.name] = self.lake.read(table).count()
                 log.info("%s: %d rows in %.1f s", table.name, written[table.name], time.monotonic() - began)
             told = Teller(self.lake, self.rules).answers()
             self.lake.overwrite(T.ANSWERS, self.lake.spark.createDataFrame(told, T.ANSWERS.schema))
         finally:
-            let_go()
-            accesses.unpersist()
+            kept.let_go()
+            let_go(accesses)
         return written
 
     def _tables(self, accesses: DataFrame) -> Iterator[Made]:
@@ -68,7 +68,7 @@ class Answering:
         yield T.STUDENT_ACCESS, lambda: students.student_access(accesses, rules)
         yield T.GROUP_ACCESS, lambda: students.group_access(accesses)
         yield T.CROSSINGS, lambda: crossing.crossings(accesses)
-        found = crossing.shutoff(read(T.CROSSINGS)).persist()  # one row
+        found = keep(crossing.shutoff(read(T.CROSSINGS)))  # one row
         yield T.CROSSERS, lambda: crossing.crossers(accesses, found)
         yield T.SHUTOFF, lambda: crossing.add_crossers_after(found, read(T.CROSSERS))
         yield T.SUSPICIOUS_ACTIVITY, lambda: suspicious.suspicious_activity(accesses, read(T.CROSSERS), rules)

@@ -7,7 +7,6 @@ import difflib
 from collections.abc import Sequence
 from functools import reduce
 
-from pyspark import StorageLevel
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
@@ -19,6 +18,7 @@ from offbeat.ingest.files import SourceFile
 from offbeat.ingest.job import as_utc
 from offbeat.ingest.rows import Rows
 from offbeat.packs.installs.features import FIELDS
+from offbeat.spark import keep, let_go
 from offbeat.tables import Lake
 from offbeat.tables.contract import EVENTS
 
@@ -89,12 +89,12 @@ def read_clicks(lake: Lake, conf: Config, *, run_date: dt.datetime, whole: Seque
         raise sources.no_rows(files)
     rows_in = reduce(DataFrame.unionByName, frames)
     # Kept for the checks alone: a file that is mended under the same name must be read again.
-    rows_in.persist(StorageLevel.MEMORY_AND_DISK)
+    keep(rows_in)
     try:
         with sources.readable():
             _assert_rows(rows_in, conf, whole, files)
     finally:
-        rows_in.unpersist()
+        let_go(rows_in)
     good = rows_in.where(F.size("reasons") == 0)
     return _clicks(good, conf.tabular.features, "position", F.col("_extra").alias("extra"))
 

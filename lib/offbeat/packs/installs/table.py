@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from pyspark import StorageLevel
 from pyspark.sql import functions as F
 
 from offbeat.config import Config
@@ -16,6 +15,7 @@ from offbeat.errors import InputRefused, UsageError
 from offbeat.packs.installs.clicks import lake_clicks
 from offbeat.packs.installs.features import FEATURES, FIELDS, VISITOR, add_features
 from offbeat.packs.installs.history import codes_of, joined
+from offbeat.spark import keep, let_go
 from offbeat.tables import Lake
 
 _SPACE = 1_000_000
@@ -88,7 +88,7 @@ def load_table(lake: Lake, conf: Config, *, also: tuple[str, ...] = ()) -> Click
     """
     named = tuple(dict.fromkeys((*conf.tabular.features, *also)))
     wider = conf.model_copy(update={"tabular": conf.tabular.model_copy(update={"features": named})})
-    log = lake_clicks(lake, wider).where("click_time IS NOT NULL").persist(StorageLevel.MEMORY_AND_DISK)
+    log = keep(lake_clicks(lake, wider).where("click_time IS NOT NULL"))
     try:
         total = log.count()
         share = min(1.0, conf.tabular.max_rows / max(1, total))
@@ -99,7 +99,7 @@ def load_table(lake: Lake, conf: Config, *, also: tuple[str, ...] = ()) -> Click
         wanted = [*FIELDS, "installed", *FEATURES, *named]
         found = rows.select("click_id", F.unix_micros("click_time").alias("time"), *wanted).toArrow()
     finally:
-        log.unpersist()
+        let_go(log)
     if not found.num_rows:
         raise InputRefused(
             "installs: no click has a label; name the column that says who installed under source.columns.label"

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from pyspark import StorageLevel
 from pyspark.sql import DataFrame
+
+from offbeat import spark
 
 _kept: list[DataFrame] = []
 
 
 def keep(rows: DataFrame) -> DataFrame:
     """The same rows, computed once and kept, on disk where memory is short, until `let_go`."""
-    kept = rows.persist(StorageLevel.MEMORY_AND_DISK)
+    kept = spark.keep(rows)
     _kept.append(kept)
     return kept
 
@@ -18,4 +19,4 @@ def keep(rows: DataFrame) -> DataFrame:
 def let_go() -> None:
     """Let go of all that is kept."""
     while _kept:
-        _kept.pop().unpersist()
+        spark.let_go(_kept.pop())
