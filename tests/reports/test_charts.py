@@ -110,3 +110,11 @@ def test_times_are_utc():
 def test_empty_rows_make_an_empty_chart():
     assert charts.bars([], label="a", value="b", title="b").rows == []
     assert charts.histogram([]).description == "Histogram of score of 0 sessions."
+
+
+def test_days_of_several_years_carry_their_year():
+    for last, expected in (("2026-06-01", "%b %-d"), ("2027-01-02", "%b %-d, %Y"), ("2028-03-01", "%b %Y")):
+        rows = [{"day": "2026-05-01", "n": 1}, {"day": last, "n": 2}, {"day": "2027-01-01", "n": 3}]
+        rows = rows[:2] if last < "2028" else rows
+        chart = charts.over_time(rows, time="day", value="n", title="sessions")
+        assert chart.spec["encoding"]["x"]["axis"]["format"] == expected

@@ -27,6 +27,7 @@ _ROW_HEIGHT = 28
 _BAR_HEIGHT = 18  # of one series in a row
 _CELL_HEIGHT = 34
 _MOST_POINTS = 80  # more would hide the line
+_FEW_YEARS = 2  # two may be a week around new year
 _LEVEL = 3  # columns whose names fit side by side on a phone
 _STRONGEST = 0.6  # of the colour in a heat map, so that the text on it keeps its contrast
 _SIDES = ("up to the threshold", "above it")
@@ -148,7 +149,7 @@ def over_time(
     """
     rows = rows_of(rows)
     days = all(len(str(plain(row[time]))) <= len("2026-05-01") for row in rows)
-    across = {"tickCount": 6, "labelOverlap": True} | ({"format": "%b %-d"} if days else {})
+    across = {"tickCount": 6, "labelOverlap": True} | ({"format": _days_format(rows, time)} if days else {})
     up = {"format": ".2~%" if is_share(kind) else "~s", "tickCount": 5}
     moment = tip("x", "UTC", "temporal", "%Y-%m-%d" if days else "%Y-%m-%d %H:%M")
     pattern = ".2%" if is_share(kind) else ",.4~g"
@@ -170,6 +171,12 @@ def over_time(
     first = Column(time, "day" if days else "time (UTC)", "day" if days else "time")
     spec = {"data": _data(rows, time, value, series), "mark": mark, "encoding": encoding}
     return chart(spec, rows, _columns(first, series, Column(value, title, kind)), text)
+
+
+def _days_format(rows: list[dict[str, Any]], time: str) -> str:
+    """How days stand on an axis: with their year where there are several."""
+    years = {str(plain(row[time]))[:4] for row in rows}
+    return "%b %-d" if len(years) <= 1 else "%b %Y" if len(years) > _FEW_YEARS else "%b %-d, %Y"
 
 
 def heat_map(
