@@ -29,6 +29,7 @@ from pydantic import (
 
 from offbeat.durations import parse_duration_s
 from offbeat.errors import UsageError
+from offbeat.redaction import hide, hide_secrets_of, is_secret
 
 # Seconds, written as people do: `30 minutes`.
 Duration = Annotated[float, BeforeValidator(parse_duration_s), Field(ge=0), PlainSerializer(float)]
@@ -358,6 +359,43 @@ class Maintain(Section):
     )
 
 
+class Limits(Section):
+    """What an alert is sent for; null: never."""
+
+    anomaly_share: Share | None = Field(None, description="flagged sessions of those that a run has scored")
+    quarantine_share: Share | None = Field(None, description="refused rows of those that a run has read")
+    lag: Duration | None = Field(None, description="age of the newest event at the run date, after ingest")
+    drift: Share | None = Field(
+        None, description="largest distance of a run's sessions from what the model was trained on"
+    )
+
+
+class Email(Section):
+    """A mail server; its password comes from the environment (OFFBEAT_SMTP_PASSWORD), never from here."""
+
+    host: str = Field(description="name or address of the mail server")
+    port: int = Field(25, ge=1, le=65535, description="25 between servers; mostly 587 with starttls")
+    sender: str = Field(description="address that alerts come from")
+    to: Names = Field(min_length=1, description="addresses that they go to")
+    starttls: bool = Field(False, description="whether the connection is encrypted before anything is said")
+    user: str | None = Field(None, description="where the server asks who sends")
+
+
+class Alerts(Section):
+    """Who hears of a run that went wrong, or of figures beyond a limit; none of it changes a result."""
+
+    webhook: str | None = Field(
+        None,
+        pattern=r"^(https?://.+)?$",
+        description="URL that gets a JSON object; by default OFFBEAT_ALERT_WEBHOOK of the environment, where a URL "
+        "that holds a secret belongs",
+    )
+    email: Email | None = Field(None, description="mail server that alerts go through; null: no mail")
+    limits: Limits = Field(default_factory=Limits)
+    failures: bool = Field(True, description="also for a step that failed")
+    timeout: Annotated[Duration, Field(gt=0)] = Field(10.0, description="of one attempt to send")
+
+
 class Serve(Section):
     """Where the web form listens."""
 
@@ -399,6 +437,7 @@ class Config(Section):
     serve: Serve = Field(default_factory=Serve)
     stream: Stream = Field(default_factory=Stream)
     maintain: Maintain = Field(default_factory=Maintain)
+    alerts: Alerts = Field(default_factory=Alerts)
 
     @classmethod
     def load(cls, path: str | Path, *, overrides: Sequence[str] = (), lake: str | None = None) -> Self:
@@ -419,15 +458,18 @@ class Config(Section):
             _apply_override(data, override)
         if lake is not None:
             data["lake"] = lake
+        data = _expand(data)
+        _hide_secrets(data)
         try:
-            return cls.model_validate(_expand(data))
+            return cls.model_validate(data)
         except ValidationError as error:
             raise UsageError(f"config {path}: {'; '.join(_problems(cls, error))}") from None
 
     @property
     def hash(self) -> str:
-        """SHA-256 of the resolved config, 16 hex digits: the same config has the same hash."""
-        text = json.dumps(self.model_dump(mode="json"), sort_keys=True, ensure_ascii=False)
+        """SHA-256 of the resolved config, 16 hex digits: the same config has the same hash, whoever hears of it."""
+        values = self.model_dump(mode="json", exclude={"alerts"})
+        text = json.dumps(values, sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -502,6 +544,17 @@ def _expand(value: Any) -> Any:
     return _VARIABLE.sub(_variable, value) if isinstance(value, str) else value
 
 
+def _hide_secrets(value: Any) -> None:
+    """Let nothing that is said from now on repeat a secret of the config, wherever in it it stands."""
+    if isinstance(value, dict):
+        hide_secrets_of({str(key): inner for key, inner in value.items() if isinstance(inner, str)})
+        for inner in value.values():
+            _hide_secrets(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            _hide_secrets(inner)
+
+
 def _variable(match: re.Match[str]) -> str:
     name, default = match.groups()
     if name == "OFFBEAT_DATA" and default is None:
@@ -511,6 +564,8 @@ def _variable(match: re.Match[str]) -> str:
         raise UsageError(
             f"config: variable ${{{name}}} is not set; export {name} or write ${{{name}:-default}}"
         )
+    if is_secret(name):
+        hide([found])
     return found
 
 

@@ -28,6 +28,7 @@ from offbeat.errors import InputRefused, UsageError
 from offbeat.ingest.files import SourceFile, query_hash
 from offbeat.ingest.formats.tabular import as_rows
 from offbeat.ingest.rows import Rows
+from offbeat.redaction import redact_by_form
 from offbeat.runtime import POSTGRESQL
 from offbeat.tables.table import quoted
 
@@ -49,7 +50,7 @@ def name_of(source: Source) -> str:
             "config: a source of format jdbc needs source.options.dbtable or source.options.query"
         )
     place = re.sub(r"//[^/@]*@", "//", _url(source).partition("?")[0])
-    return f"{place} {' '.join(what.split())}"
+    return redact_by_form(f"{place} {' '.join(what.split())}")
 
 
 def needed_jars(source: Source) -> list[str]:
