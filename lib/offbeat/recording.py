@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
-from offbeat import __version__
+from offbeat import __version__, logs
 from offbeat.config import Config
 from offbeat.logs import one_line
 from offbeat.tables.contract import RUNS
@@ -39,6 +39,12 @@ class Run:
     run_date: dt.datetime
     started_at: dt.datetime
 
+    def note(self, conf: Config) -> dict[str, Any]:
+        """What is known of the run while it runs, as plain values."""
+        dates = {name: getattr(self, name).isoformat() for name in ("run_date", "started_at")}
+        config = {"config_name": conf.name, "config_hash": conf.hash, "libraries": libraries()}
+        return {"run_id": self.run_id, "step": self.step, **dates, **config}
+
 
 def recorded(
     lake: Lake, conf: Config, step: str, work: Callable[[str], dict[str, Any]], *, run_date: dt.datetime
@@ -56,23 +62,27 @@ def recorded(
     lake.metadata = json.dumps({"run_id": run.run_id, "offbeat": __version__, "config": conf.hash})
     lake.tables_read.clear()
     lake.tables_written.clear()
-    log.info("%s: started", step)
-    try:
-        with lake.one_at_a_time(step):
-            summary = work(run.run_id)
-    except BaseException as error:
-        summary = {"seconds": time.monotonic() - clock}
-        _write_failed(lake, conf, run, summary, f"{type(error).__name__}: {one_line(error)}")
-        raise
-    summary |= {"run_id": run.run_id, "seconds": round(time.monotonic() - clock, 3)}
-    _write(lake, conf, run, summary, error=None)
-    counts = ", ".join(f"{key} {value:,}" for key, value in summary.items() if _is_count(value))
-    log.info("%s: done in %.1f s: %s", step, summary["seconds"], counts or "nothing to do")
+    killed: list[dict[str, Any]] = []
+    with logs.of_run(run.run_id, step):
+        log.info("%s: started", step)
+        try:
+            with lake.one_at_a_time(step, run.note(conf)) as left:
+                killed = [_killed_row(note) for note in left]
+                summary = work(run.run_id)
+        except BaseException as error:
+            summary = {"seconds": time.monotonic() - clock}
+            failed = _row(lake, conf, run, summary, f"{type(error).__name__}: {one_line(error)}")
+            _write_failed(lake, [*killed, failed])
+            raise
+        summary |= {"run_id": run.run_id, "seconds": round(time.monotonic() - clock, 3)}
+        _write(lake, [*killed, _row(lake, conf, run, summary, None)])
+        counts = ", ".join(f"{key} {value:,}" for key, value in summary.items() if _is_count(value))
+        log.info("%s: done in %.1f s: %s", step, summary["seconds"], counts or "nothing to do")
     return summary
 
 
-def _write(lake: Lake, conf: Config, run: Run, summary: dict[str, Any], *, error: str | None) -> None:
-    row = {
+def _row(lake: Lake, conf: Config, run: Run, summary: dict[str, Any], error: str | None) -> dict[str, Any]:
+    return {
         "run_id": run.run_id,
         "step": run.step,
         "config_name": conf.name,
@@ -86,16 +96,32 @@ def _write(lake: Lake, conf: Config, run: Run, summary: dict[str, Any], *, error
         "versions_read": dict(lake.tables_read),
         "versions_written": dict(lake.tables_written),
         "counts": {key: value for key, value in summary.items() if _is_count(value)},
-        "libraries": _libraries(),
+        "libraries": libraries(),
     }
-    lake.append(RUNS, lake.spark.createDataFrame([row], schema=RUNS.schema))
 
 
-def _write_failed(lake: Lake, conf: Config, run: Run, summary: dict[str, Any], error: str) -> None:
+def _killed_row(note: dict[str, Any]) -> dict[str, Any]:
+    """The row of a run that could not write one itself; it lived at least until its note was last touched."""
+    started = dt.datetime.fromisoformat(note["started_at"])
+    return dict.fromkeys(RUNS.column_names) | {
+        **{name: note[name] for name in ("run_id", "step", "config_name", "config_hash", "libraries")},
+        "run_date": dt.datetime.fromisoformat(note["run_date"]),
+        "started_at": started,
+        "seconds": max(0.0, note["touched_at"] - started.timestamp()),
+        "outcome": "killed",
+        "error": "its process was killed, or its machine stopped; the next run of the step went on from there",
+    }
+
+
+def _write(lake: Lake, rows: list[dict[str, Any]]) -> None:
+    lake.append(RUNS, lake.spark.createDataFrame(rows, schema=RUNS.schema))
+
+
+def _write_failed(lake: Lake, rows: list[dict[str, Any]]) -> None:
     """Record a failure in a lake that is there; where that fails too, the first error is what counts."""
     try:
         if lake.exists(RUNS):
-            _write(lake, conf, run, summary, error=error)
+            _write(lake, rows)
     except Exception as failure:  # noqa: BLE001 - the step's own error is on its way to the user
         log.debug("the failed run could not be recorded: %s", failure)
 
@@ -104,7 +130,8 @@ def _is_count(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _libraries() -> dict[str, str]:
+def libraries() -> dict[str, str]:
+    """Versions of the code, of Python and of the libraries that results depend on."""
     found = {"offbeat": __version__, "python": platform.python_version()}
     for name in _LIBRARIES:
         with suppress(importlib.metadata.PackageNotFoundError):
