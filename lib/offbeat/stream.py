@@ -51,6 +51,7 @@ def run(
     stop: Event,
     every_s: float,
     run_date: dt.datetime | None = None,
+    told: Callable[[Summary], None] = lambda _found: None,
 ) -> Summary:
     """Go round until `stop` is set; a step that has begun is finished.
 
@@ -59,6 +60,7 @@ def run(
         follow: the steps that can follow now, by name; the first round does them whatever has come.
         every_s: from the beginning of a round to that of the next, at least.
         run_date: what future times are judged against; the clock where not given.
+        told: gets the counts of each round.
 
     Returns:
         rounds, and the sums of the steps' counts.
@@ -75,6 +77,7 @@ def run(
             for name in _TOTALS:
                 totals[name] += found.get(name, 0)
             _tell(totals["rounds"], found, arrivals, time.monotonic() - began)
+            told(found)
             if steps and "score" not in steps:
                 log.warning("stream: not scored: there is no model yet; `offbeat train` makes one")
         stop.wait(max(0.0, every_s - (time.monotonic() - began)))
