@@ -131,3 +131,15 @@ def test_every_table_of_the_contract_can_be_made(spark, lake, table):
     assert len(table.cluster_by) <= 4
     lake.ensure(table)
     assert lake.read(table).columns == table.column_names
+
+
+@pytest.mark.parametrize(
+    "location, reference",
+    [
+        ("main.logs", "`main`.`logs`.`seen`"),
+        ("m`ain.logs; DROP TABLE x --", "`m``ain`.`logs; DROP TABLE x --`.`seen`"),
+        ("./x`; DROP TABLE y --", "/x``; DROP TABLE y --/seen`"),
+    ],
+)
+def test_names_of_lakes_are_quoted_whatever_is_in_them(location, reference):
+    assert Lake(None, location).reference(SEEN).endswith(reference)

@@ -22,6 +22,7 @@ from offbeat.ingest.job import KINDS, Counts, Job
 from offbeat.ingest.ledger import Batch, Seen
 from offbeat.spark import keep, let_go
 from offbeat.tables.contract import EVENTS, QUARANTINE
+from offbeat.tables.forgotten import without_forgotten
 
 log = logging.getLogger(__name__)
 
@@ -127,6 +128,7 @@ def _counted(rows: DataFrame) -> dict[str, dict[str, Any]]:
 
 
 def _publish(job: Job, batch: Batch, rows: DataFrame, counts: dict[str, dict[str, Any]]) -> dict[str, Counts]:
+    rows = without_forgotten(job.lake, rows)  # they stay among the counts, as duplicates
     events = rows.where(F.size("reasons") == 0)
     known = publish.earlier_events(job.lake, batch.id)
     if known is not None and all(source.columns.event_id is None for source in job.conf.source):

@@ -7,7 +7,9 @@ pseudonym, so that all that is counted by person stays right; without the key no
 from __future__ import annotations
 
 import hashlib
+import hmac
 import os
+import re
 from dataclasses import replace
 
 from pyspark.sql import Column
@@ -84,6 +86,20 @@ def pseudonym(value: Column, key: bytes) -> Column:
     )  # fmt: skip
     hidden = F.when(text.rlike(_IS_ONE), text).when(network != "", address).otherwise(plain)
     return F.when(text != "", hidden)
+
+
+def pseudonym_text(value: str) -> str:
+    """The pseudonym of one value, as `pseudonym` gives it to a column."""
+    text, key = value.strip(" "), _key()
+    if re.search(_IS_ONE, text):
+        return text
+
+    def digest(part: str, digits: int) -> str:
+        return hmac.new(key, part.encode(), hashlib.sha256).hexdigest()[:digits]
+
+    address = re.search(_IPV4, text)
+    network = "" if address is None else f"{digest(address[1], _NETWORK_DIGITS)}_"
+    return f"p_{network}{digest(text, _DIGITS)}"
 
 
 def pseudonym_of(value: Column, source: Source, name: str) -> Column:

@@ -15,6 +15,7 @@ from offbeat.ingest.job import KINDS, Counts, Job
 from offbeat.ingest.rows import Rows
 from offbeat.spark import keep, let_go
 from offbeat.tables.contract import QUARANTINE
+from offbeat.tables.forgotten import without_forgotten
 
 log = logging.getLogger(__name__)
 
@@ -37,10 +38,10 @@ def replay(job: Job) -> Counts:
     # The id follows from what is replayed: a run that was killed, started again, writes the same transaction.
     batch_id = f"replay-{lake.version(QUARANTINE)}-{conf.hash}"
     known = publish.earlier_events(lake, batch_id)
-    frames = _parsed(job, known)
+    frames = parsed(job, known)
     if not frames:
         return {}
-    rows = functools.reduce(DataFrame.unionByName, frames)
+    rows = without_forgotten(lake, functools.reduce(DataFrame.unionByName, frames))
     rows = identity.add_event_id(rows, dedupe=conf.sessions.dedupe)
     if job.rewrite is not None:
         rows = job.rewrite.apply(rows)
@@ -68,7 +69,7 @@ def _publish(job: Job, rows: DataFrame, known: DataFrame | None, batch_id: str) 
     return dict(zip(KINDS, (total, events, total - refused - events, refused), strict=True))
 
 
-def _parsed(job: Job, known: DataFrame | None) -> list[DataFrame]:
+def parsed(job: Job, known: DataFrame | None) -> list[DataFrame]:
     """Rows of the contract of all that is in quarantine, as often as each came, by source."""
     conf, quarantine = job.conf, job.lake.read(QUARANTINE)
     oldest = publish.oldest_on_time(known, conf.sessions)

@@ -14,6 +14,7 @@ from offbeat.scoring.carrier import Carrier, carry
 from offbeat.scoring.drift import beyond, describe, drift_rows, measure, observe
 from offbeat.scoring.feedback import mark_muted, read_feedback
 from offbeat.scoring.judge import Rules, judge_sessions
+from offbeat.scoring.start import Start
 from offbeat.scoring.verdicts import FLAGGED
 from offbeat.spark import keep, let_go
 from offbeat.tables.contract import ANOMALIES, EVENT_SCORES, SESSION_SCORES, SESSIONS
@@ -194,8 +195,10 @@ def run(
     lake.ensure(SESSION_SCORES, EVENT_SCORES, ANOMALIES, PREDICTIONS, DRIFT)
     carrier = carry(lake.spark, version, packed)
     scorer = Scorer(lake, conf, version, carrier, run_id=run_id, scored_at=run_date)
-    changes = lake.read_stream(SESSIONS, options={"readChangeFeed": "true"})
-    lake.drain(changes, scorer.write_batch, checkpoint=f"score/{conf.name}/{version}")
+    start = Start.of(lake, conf.name, version)
+    if lake.version(SESSIONS) > start.sessions_version:
+        changes = lake.read_stream(SESSIONS, options=start.options)
+        lake.drain(changes, scorer.write_batch, checkpoint=start.checkpoint)
     ensure_verdicts(lake)
     return {**scorer.counts, "drift": round(scorer.drift, 4), "model_version": version}
 

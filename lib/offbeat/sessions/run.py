@@ -124,6 +124,16 @@ def _load(lake: Lake, events: DataFrame, conf: Sessions, basis: Basis) -> dict[s
     return {"events": n_events, "sessions_new": made, "sessions_changed": 0, "sessions_deleted": 0}
 
 
+def rest_on(lake: Lake, events_version: int) -> None:
+    """Say that the sessions hold all that a version of events has, and take what follows by a fresh checkpoint.
+
+    For who has removed the same rows from both tables, and the history that the checkpoint goes by.
+    """
+    basis = Basis.of(lake) if lake.exists(SESSIONS) else None
+    if basis is not None and basis.events_version != events_version:
+        basis._replace(events_version=events_version, checkpoint=f"sessionize/{uuid4().hex}").write(lake)
+
+
 class Sessionizer:
     """Takes new events, batch by batch.
 

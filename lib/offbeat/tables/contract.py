@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from offbeat.tables.following import FOLLOWED
+from offbeat.tables.forgotten import FORGOTTEN
 from offbeat.tables.table import Col, Table
 from offbeat.tables.watching import DRIFT, FEEDBACK, PREDICTION_CHECKS, PREDICTIONS
 
@@ -307,7 +308,7 @@ RUNS = Table(
         Col("run_date", "timestamp", "date that the run stands for, UTC", null=False),
         Col("started_at", "timestamp", "UTC instant", null=False),
         Col("seconds", "double", "wall seconds", null=False),
-        Col("outcome", "string", "done or failed", null=False),
+        Col("outcome", "string", "done, failed or killed", null=False),
         Col("error", "string", "one line, where it failed"),
         Col("model_version", "string", "model made or used"),
         Col("versions_read", "map<string,bigint>", "Delta version of each table read"),
@@ -370,5 +371,6 @@ TABLES = {
         FOLLOWED,
         TEMPLATES,
         MINUTES_VIEWED,
+        FORGOTTEN,
     )
 }

@@ -8,7 +8,8 @@ from pathlib import Path
 from pyspark.sql.types import StructType
 
 from offbeat.errors import UsageError
-from offbeat.tables.table import CONTRACT_VERSION, Col, Table
+from offbeat.tables import table as of_contract
+from offbeat.tables.table import Col, Table
 
 
 def assert_place(lake: Path, table: Table) -> None:
@@ -44,17 +45,24 @@ def assert_ours(
     """
     if properties.get("offbeat.table") != table.name:
         raise _foreign(location, table, "was written by something else")
-    contract = int(properties.get("offbeat.contract", "0"))
-    if contract > CONTRACT_VERSION:
+    contract = properties.get("offbeat.contract", "")
+    if not contract.isdigit():
+        raise _foreign(location, table, "says no version of its contract")
+    if int(contract) > of_contract.CONTRACT_VERSION:
         raise UsageError(
             f"lake {location}: table {table.name} has contract {contract}, newer than this offbeat "
-            f"({CONTRACT_VERSION}); install a newer offbeat"
+            f"({of_contract.CONTRACT_VERSION}); install a newer offbeat"
         )
     live = {field.name: field.dataType.simpleString() for field in schema}
     ours = {field.name: field.dataType.simpleString() for field in table.schema}
     later = tuple(column for column in table.columns if column.null and column.name not in live)
     if live != {name: kind for name, kind in ours.items() if name not in {each.name for each in later}}:
         differ = sorted(name for name in live.keys() | ours.keys() if live.get(name) != ours.get(name))
+        if int(contract) < of_contract.CONTRACT_VERSION:
+            raise UsageError(
+                f"lake {location}: table {table.name} has contract {contract}, this offbeat has "
+                f"{of_contract.CONTRACT_VERSION}; bring the lake along with `offbeat maintain --upgrade`"
+            )
         raise UsageError(
             f"lake {location}: table {table.name} differs from the contract in {', '.join(differ)}; "
             "give another folder with --lake"

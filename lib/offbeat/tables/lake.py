@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from threading import Event
+from typing import Any
 from uuid import uuid4
 
 from pyspark.errors import StreamingQueryException
@@ -17,8 +18,8 @@ from offbeat.errors import OffbeatError, UsageError
 from offbeat.spark import has_context, set_if_allowed
 from offbeat.tables.following import CHANGE_FEED, Following, catch_up
 from offbeat.tables.foreign import assert_ours, assert_place
-from offbeat.tables.locks import only_one
-from offbeat.tables.table import Col, Table, literal, quoted
+from offbeat.tables.locks import Note, notes, only_one
+from offbeat.tables.table import CONTRACT_VERSION, Col, Table, literal, quoted
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +61,7 @@ class Lake:
         self.tables_written: dict[str, int] = {}
         self._ensured: set[str] = set()
         self._lacking: dict[str, tuple[Col, ...]] = {}
+        self._contracts: dict[str, int] = {}
 
     def reference(self, table: Table) -> str:
         """The table's quoted name in SQL."""
@@ -96,8 +98,28 @@ class Lake:
             return False
         schema = self.spark.read.table(self.reference(table)).schema
         self._lacking[table.name] = assert_ours(table, found, schema, location=self.location)
+        self._contracts[table.name] = int(found["offbeat.contract"])
         self._ensured.add(table.name)
         return True
+
+    def live_properties(self, table: Table) -> dict[str, str] | None:
+        """All properties of the table as it is there; None where it is not."""
+        return self._properties(table)
+
+    def alter(self, table: Table, change: str) -> None:
+        """Change the table itself: what follows `ALTER TABLE …`, in a commit of its own."""
+        with self.commit(table):
+            self.spark.sql(f"ALTER TABLE {self.reference(table)} {change}")
+
+    def rewrite(self, table: Table, step: Callable[[DataFrame], DataFrame]) -> None:
+        """Put rows of another form, with other columns, in place of all, in one commit."""
+        rows = step(self.spark.read.table(self.reference(table)))
+        writer = rows.write.format("delta").mode("overwrite").option("overwriteSchema", "true")
+        with self.commit(table):
+            if self.is_folder:
+                writer.save(self.path(table.name))
+            else:
+                writer.saveAsTable(self.reference(table))
 
     def ensure(self, *tables: Table) -> None:
         """Create the tables that are missing; check those that are there, and give older ones their later columns.
@@ -107,7 +129,7 @@ class Lake:
         """
         for table in tables:
             if self.exists(table):
-                self._complete(table)
+                self.complete(table)
                 continue
             with only_one(self.local_folder, f"a commit to {table.name}"):
                 self.spark.sql(table.ddl(self.reference(table)))
@@ -151,10 +173,21 @@ class Lake:
         self.set_property(table, CHANGE_FEED, "true")
         return False
 
+    def contract_of(self, table: Table) -> int:
+        """Version of the contract that the table was made by, or brought up to."""
+        return (
+            self._contracts[table.name]
+            if self.exists(table) and table.name in self._contracts
+            else CONTRACT_VERSION
+        )
+
+    def detail(self, table: Table) -> dict[str, Any]:
+        """What Delta says of the table: numFiles, sizeInBytes, lastModified, properties, id and more."""
+        return self.spark.sql(f"DESCRIBE DETAIL {self.reference(table)}").collect()[0].asDict()
+
     def table_id(self, table: Table) -> str:
         """Delta's id of the table: another one where the table was dropped and made again."""
-        row = self.spark.sql(f"DESCRIBE DETAIL {self.reference(table)}").collect()[0]
-        return str(row["id"])
+        return str(self.detail(table)["id"])
 
     def property(self, table: Table, name: str) -> str | None:
         """A property of the table; None where it, or the table, is not there."""
@@ -162,9 +195,20 @@ class Lake:
 
     def set_property(self, table: Table, name: str, value: str) -> None:
         """Set a property of the table, in a commit of its own."""
-        setting = f"{literal(name)} = {literal(value)}"
-        with self.commit(table):
-            self.spark.sql(f"ALTER TABLE {self.reference(table)} SET TBLPROPERTIES ({setting})")
+        self.set_properties(table, {name: value})
+
+    def set_properties(self, table: Table, values: Mapping[str, str | None]) -> None:
+        """Set properties of the table, in a commit, and take away those whose value is None, in another."""
+        kept = {name: value for name, value in values.items() if value is not None}
+        gone = [literal(name) for name, value in values.items() if value is None]
+        changes = []
+        if gone:
+            changes.append(f"UNSET TBLPROPERTIES IF EXISTS ({', '.join(gone)})")
+        if kept:
+            given = ", ".join(f"{literal(name)} = {literal(value)}" for name, value in kept.items())
+            changes.append(f"SET TBLPROPERTIES ({given})")
+        for change in changes:
+            self.alter(table, change)
 
     def append(self, table: Table, rows: DataFrame, *, txn: Txn | None = None) -> None:
         """Add rows; with `txn`, once, however often it is tried."""
@@ -337,9 +381,19 @@ class Lake:
                     self.spark.conf.unset(key)
         self.tables_written[table.name] = self.version(table)
 
-    def one_at_a_time(self, step: str) -> AbstractContextManager[None]:
-        """Do a step while no other process of this machine does it on this lake; waits for one that does."""
-        return only_one(self.local_folder, step)
+    def one_at_a_time(
+        self, step: str, note: Mapping[str, Any] | None = None
+    ) -> AbstractContextManager[list[Note]]:
+        """Do a step while no other process of this machine does it on this lake; waits for one that does.
+
+        Args:
+            note: what `at_work` tells of it meanwhile; with it come the notes of runs before that were killed.
+        """
+        return only_one(self.local_folder, step, note)
+
+    def at_work(self, *steps: str) -> list[Note]:
+        """Notes of the steps that a process of this machine does on this lake now, or was killed at."""
+        return notes(self.local_folder, steps)
 
     def _properties(self, table: Table) -> dict[str, str] | None:
         """The live table's properties; None where there is nothing at its place."""
@@ -357,13 +411,16 @@ class Lake:
             raise
         return {row["key"]: row["value"] for row in rows}
 
-    def _complete(self, table: Table) -> None:
-        """Add the columns that came into the contract after the table was made; its rows have null there."""
+    def complete(self, table: Table) -> int:
+        """Add the columns that came into the contract after the table was made; its rows have null there.
+
+        Returns:
+            How many came.
+        """
         later = self._lacking.pop(table.name, ())
         if later:
-            added = ", ".join(column.ddl for column in later)
-            with self.commit(table):
-                self.spark.sql(f"ALTER TABLE {self.reference(table)} ADD COLUMNS ({added})")
+            self.alter(table, f"ADD COLUMNS ({', '.join(column.ddl for column in later)})")
+        return len(later)
 
 
 def _absolute(location: str) -> str:

@@ -36,6 +36,8 @@ class Table:
         cluster_by: at most four columns that consumers filter by.
         checks: name to SQL condition; Delta refuses rows that break one.
         change_feed: whether consumers can follow its changes.
+        entity: column that says whose rows these are, where it is called otherwise than `entity`.
+        entity_if: SQL condition that holds where that column names an entity of the log, not something else.
     """
 
     name: str
@@ -45,6 +47,13 @@ class Table:
     cluster_by: tuple[str, ...] = ()
     checks: dict[str, str] = field(default_factory=dict)
     change_feed: bool = False
+    entity: str | None = None
+    entity_if: str | None = None
+
+    @property
+    def entity_column(self) -> str | None:
+        """Column that says whose rows these are; None where none does."""
+        return self.entity or ("entity" if "entity" in self.column_names else None)
 
     @property
     def column_names(self) -> list[str]:

@@ -11,7 +11,7 @@ from offbeat.tables.table import Table
 
 log = logging.getLogger(__name__)
 
-_RETENTION = (
+RETENTION = (
     "delta.deletedFileRetentionDuration"  # VACUUM goes by it, and so do checkpoints that forget old files
 )
 _DELTA_DEFAULT_S = 7 * 86_400
@@ -50,17 +50,27 @@ def _optimize(lake: Lake, table: Table) -> tuple[int, int]:
 
 def _vacuum(lake: Lake, table: Table, retention_s: float) -> int:
     """Remove the files that have been out of use for the time of retention; how many."""
-    wanted, live = f"interval {round(retention_s)} seconds", lake.property(table, _RETENTION)
+    wanted, live = interval(retention_s), lake.property(table, RETENTION)
     if live != wanted and not (live is None and retention_s == _DELTA_DEFAULT_S):
-        lake.set_property(table, _RETENTION, wanted)
+        lake.set_property(table, RETENTION, wanted)
     before = _n_files(lake, table)
+    vacuum(lake, table)
+    return before - _n_files(lake, table)
+
+
+def vacuum(lake: Lake, table: Table) -> None:
+    """Remove the files that have been out of use for as long as the table's property says."""
     silent = set_if_allowed(lake.spark, _VACUUM_COMMITS, "false")
     try:
         lake.spark.sql(f"VACUUM {lake.reference(table)}").collect()
     finally:
         if silent:
             lake.spark.conf.unset(_VACUUM_COMMITS)
-    return before - _n_files(lake, table)
+
+
+def interval(seconds: float) -> str:
+    """A time as Delta's properties have it."""
+    return f"interval {round(seconds)} seconds"
 
 
 def _n_files(lake: Lake, table: Table) -> int:

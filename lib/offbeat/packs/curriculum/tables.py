@@ -40,6 +40,7 @@ ACCESSES = Table(
     key=("event_id",),
     cluster_by=("day", "user"),
     checks={"kind_is_known": "kind IN ('lesson', 'topic', 'index', 'search', 'static')"},
+    entity="user",
 )
 
 CURRICULUM_TRUTH = Table(
@@ -59,6 +60,7 @@ CURRICULUM_TRUTH = Table(
         Col("detail", "string", "what else there is to know: the lesson, the hidden cohort"),
     ),
     key=("kind", "entity_kind", "entity"),
+    entity_if="entity_kind = 'user'",
 )
 
 STEADY_LESSONS = Table(
@@ -129,6 +131,7 @@ STUDENT_ACCESS = Table(
         Col("hardly", "boolean", "at most as many accesses as the rule says", null=False),
     ),
     key=("user", "cohort"),
+    entity="user",
 )
 
 GROUP_ACCESS = Table(
@@ -164,6 +167,7 @@ SUSPICIOUS_ACTIVITY = Table(
     ),
     key=("entity_kind", "entity"),
     checks={"score_is_share": "score >= 0 AND score <= 1"},
+    entity_if="entity_kind = 'user'",
 )
 
 CROSSINGS = Table(
@@ -206,6 +210,7 @@ CROSSERS = Table(
         Col("last_crossed", "timestamp", "UTC instant of the last one", null=False),
     ),
     key=("user", "cohort"),
+    entity="user",
 )
 
 ALUMNI_PAGES = Table(
@@ -250,6 +255,7 @@ USER_MOVES = Table(
         Col("gap_days", "double", "days between the last access before and the first after", null=False),
     ),
     key=("user", "to_cohort"),
+    entity="user",
 )
 
 ACTIVITY = Table(
@@ -296,6 +302,7 @@ LIKELY_COHORTS = Table(
         Col("accesses", "bigint", "accesses that this rests on", null=False),
     ),
     key=("user", "cohort"),
+    entity="user",
 )
 
 COUNT_ANOMALIES = Table(
@@ -315,6 +322,7 @@ COUNT_ANOMALIES = Table(
         Col("q_value", "double", "Benjamini-Hochberg across entities and periods", null=False),
     ),
     key=("entity_kind", "entity", "period", "method"),
+    entity_if="entity_kind = 'user'",
 )
 
 RARE_VALUES = Table(
@@ -346,6 +354,7 @@ TWO_VIEWS = Table(
         Col("view", "string", "both, sequences, counts or neither", null=False),
     ),
     key=("user",),
+    entity="user",
 )
 
 ANSWERS = Table(

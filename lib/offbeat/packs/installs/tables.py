@@ -30,6 +30,7 @@ INSTALL_SCORES = Table(
     key=("click_id", "model_version"),
     cluster_by=("click_time", "ip"),
     checks=_PROBABILITY,
+    entity="ip",
 )
 
 INSTALL_SEGMENTS = Table(
@@ -109,6 +110,7 @@ INSTALL_TRUTH = Table(
         Col("late_installs", "bigint", "installs after the end of the log, which it can't say", null=False),
     ),
     key=("ip",),
+    entity="ip",
 )
 
 TABLES = (INSTALL_SCORES, INSTALL_SEGMENTS, BOTS, INSTALL_CHARTS, INSTALL_TRUTH)
