@@ -26,6 +26,7 @@ from offbeat.errors import UsageError
 
 log = logging.getLogger(__name__)
 
+METRICS_PORT = "OFFBEAT_METRICS_PORT"
 _EXTENSION = "io.delta.sql.DeltaSparkSessionExtension"
 _CATALOG = "org.apache.spark.sql.delta.catalog.DeltaCatalog"
 # What results depend on; everything else on a cluster is the cluster's.
@@ -173,6 +174,7 @@ def _start(app_name: str, *, verbose: bool, extras: Sequence[str]) -> SparkSessi
             "spark.driver.extraJavaOptions": _java_options(verbose=verbose),
             "spark.ui.showConsoleProgress": str(sys.stderr.isatty()).lower(),
         }
+        settings |= _metrics(os.environ.get(METRICS_PORT))
     if remote:
         settings = {key: value for key, value in settings.items() if key != "spark.master"}
     settings |= _delta(submitted=submitted)
@@ -187,6 +189,27 @@ def _start(app_name: str, *, verbose: bool, extras: Sequence[str]) -> SparkSessi
     if has_context(spark):
         spark.sparkContext.setLogLevel("WARN" if verbose else "OFF")
     return spark
+
+
+def _metrics(port: str | None) -> dict[str, str]:
+    """Settings of the embedded session's own metrics, for Prometheus to scrape from its web interface.
+
+    Raises:
+        UsageError: the port is none.
+    """
+    if not port:
+        return {}
+    if not port.isdigit() or not 0 < int(port) < 65_536:  # noqa: PLR2004 - ports have 16 bits
+        raise UsageError(f"{METRICS_PORT}: expected a port from 1 to 65535, got {port[:20]}")
+    sink = "spark.metrics.conf.*.sink.prometheusServlet"
+    return {
+        "spark.ui.enabled": "true",
+        "spark.ui.port": port,
+        "spark.ui.prometheus.enabled": "true",
+        f"{sink}.class": "org.apache.spark.metrics.sink.PrometheusServlet",
+        f"{sink}.path": "/metrics/prometheus",
+        "spark.metrics.namespace": "offbeat",  # else each run has a name of its own
+    }
 
 
 @contextmanager
