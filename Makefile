@@ -18,7 +18,7 @@ SHIPPED := $(shell find lib jobs -not -path '*/__pycache__*' -not -path '*.egg-i
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run bench test test-full cluster-test compat docs lint types imports wheel pack clean
+.PHONY: help setup run bench test test-full cluster-test compat docs lint types imports wheel lock pack clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -64,13 +64,14 @@ types: $(READY) ## types of lib/ (mypy)
 imports: $(READY) ## which room may import which (import-linter)
 	$(BIN)/lint-imports
 
-wheel: dist/offbeat.zip ## the package for a cluster: dist/offbeat-VERSION.whl, and the same file as dist/offbeat.zip
+wheel: dist/offbeat.zip ## the package for a cluster: dist/offbeat-VERSION.whl, the same as dist/offbeat.zip, its SBOM and hashes
 
 # spark-submit hands executors a .zip in --py-files, but not a .whl. No build/ stays: it would keep modules that are gone.
-dist/offbeat.zip: $(READY) $(SHIPPED)
+dist/offbeat.zip: $(READY) $(SHIPPED) requirements.lock
 	rm -rf build dist
 	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .
 	rm -rf build
+	$(BIN)/python -m offbeat.runtime bill dist
 	cp dist/offbeat-*.whl $@
 
 # What executors need besides Spark, in one file that a Python of the same version runs: numpy, pandas, pyarrow,
@@ -80,6 +81,12 @@ pack: dist/offbeat.pex ## dist/offbeat.pex: the package and its environment, for
 dist/offbeat.pex: dist/offbeat.zip constraints.txt
 	$(BIN)/python -m pex --constraints constraints.txt --inherit-path=fallback --output-file $@ \
 		"offbeat$(if $(PACK),[$(PACK)]) @ file://$$(ls $(CURDIR)/dist/offbeat-*.whl)"
+
+lock: $(READY) ## requirements.lock: versions and hashes of what a machine installs that runs offbeat (asks pip)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --dry-run --ignore-installed \
+		--no-build-isolation --constraint constraints.txt --report .lock.json '.[local,reports,serve]'
+	$(BIN)/python -m offbeat.runtime lock .lock.json
+	rm .lock.json
 
 clean: ## remove what was built; .venv, the lake and fetched JARs stay
 	rm -rf build dist site lib/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

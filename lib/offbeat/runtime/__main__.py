@@ -8,13 +8,14 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from offbeat.errors import OffbeatError, UsageError
 from offbeat.runtime.jars import POSTGRESQL, copy_from_ivy, delta_jars, extra_jars
 from offbeat.runtime.java import ensure_java, find_java
 
+LOCK = "requirements.lock"
 JAVA_PACKAGES = ("openjdk-17-jre-headless", "openjdk-21-jre-headless")
 # The Pythons that constraints.txt has wheels for; setup.py says what offbeat itself runs on.
 OLDEST, NEWEST = (3, 11), (3, 13)
@@ -76,23 +77,42 @@ def install(*packages: str) -> bool:
     )
 
 
+def _write_bill(folder: Path) -> None:
+    """Write what the wheel needs beside it; here alone the pinned packages are there that this is read from."""
+    from offbeat.runtime.sbom import write_bill
+
+    write_bill(folder, Path(LOCK))
+
+
+def _write_lock(report: Path) -> None:
+    from offbeat.runtime.sbom import lock_of
+
+    Path(LOCK).write_text(lock_of(report), encoding="utf-8")
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one step; return its exit status."""
     parser = argparse.ArgumentParser(prog="python -m offbeat.runtime", description="steps of `make setup`")
     steps = parser.add_subparsers(dest="step", required=True)
     steps.add_parser("venv", help="make a virtual environment").add_argument("folder", type=Path)
     steps.add_parser("setup", help="find or install Java, fill the cache of JARs")
+    bill = steps.add_parser("bill", help="write an SBOM and hashes beside the wheel")
+    bill.add_argument("folder", type=Path, help="dist/")
+    lock = steps.add_parser("lock", help="write the lock from pip's installation report")
+    lock.add_argument("report", type=Path)
     fetch = steps.add_parser("fetch", help="copy the JARs of an artifact of Delta's into a folder")
     fetch.add_argument("coordinate")
     fetch.add_argument("folder", type=Path)
     args = parser.parse_args(argv)
+    do: dict[str, Callable[[], None]] = {
+        "venv": lambda: make_environment(args.folder),
+        "setup": set_up,
+        "bill": lambda: _write_bill(args.folder),
+        "lock": lambda: _write_lock(args.report),
+        "fetch": lambda: copy_from_ivy(args.coordinate, args.folder),
+    }
     try:
-        if args.step == "venv":
-            make_environment(args.folder)
-        elif args.step == "setup":
-            set_up()
-        else:
-            copy_from_ivy(args.coordinate, args.folder)
+        do[args.step]()
     except OffbeatError as error:
         print(f"offbeat: {error}", file=sys.stderr)
         return error.exit_status
