@@ -7,7 +7,7 @@ from setuptools import find_packages, setup
 HERE = Path(__file__).parent
 
 # pandas below 3, as Spark 4 wants it.
-BASE = ["numpy>=1.26", "pandas>=2.2,<3", "pyarrow>=18", "pydantic>=2.7", "PyYAML>=6"]
+BASE = ["numpy>=1.26", "pandas>=2.2,<3", "pyarrow>=18", "pydantic>=2.7", "PyYAML>=6", "rich>=13"]
 
 # Spark is not in the base: a cluster has its own, and a second one from here would stand before it on sys.path.
 #     pip install 'offbeat[cluster]'          beside the Spark, and the JARs of Delta, that a cluster has

@@ -6,7 +6,6 @@ import argparse
 import datetime as dt
 import json
 import logging
-import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -31,6 +30,8 @@ VERBS = {
     "check": "check a config and its source, show the first rows as they would be taken",
     "bench": "time ingest, sessionize, train and score beside what the cores, DuckDB and Polars can do",
     "label": "say of a session that it is a false alarm or a fault; like ones are muted",
+    "status": "the health of the lake on one screen: lag, last runs, quarantine, drift, model, tables",
+    "forget": "remove an entity from every table and its history, and keep it out",
     "promote": "make a model version champion",
     "rollback": "make the champion before this one champion again",
 }
@@ -99,10 +100,27 @@ def _add_arguments(parser: argparse.ArgumentParser, verb: str) -> None:
         for name, text in BENCH_ARGUMENTS.items():
             parser.add_argument(f"--{name}", help=text)
         parser.add_argument("--no-save", action="store_true", help="leave benchmarks/latest.json as it is")
+    _add_own_arguments(parser, verb)
+    parser.add_argument("--json", action="store_true", help="last line of stdout: one JSON object")
+    parser.add_argument(
+        "--log-format", choices=logs.FORMATS, help="of log lines; default: OFFBEAT_LOG_FORMAT, else text"
+    )
+    parser.add_argument("--verbose", action="store_true", help="more log lines, tracebacks")
+
+
+def _add_own_arguments(parser: argparse.ArgumentParser, verb: str) -> None:
     if verb == "label":
         parser.add_argument("session", help="session_id, as in the table anomalies")
         parser.add_argument("word", choices=("false_alarm", "fault"), help="what it really is")
         parser.add_argument("--note", help="why, for those who read it later")
+    if verb == "maintain":
+        parser.add_argument(
+            "--upgrade", action="store_true", help="bring tables of an earlier offbeat to this one's contract"
+        )
+    if verb == "forget":
+        parser.add_argument(
+            "--entity", required=True, help="as the table events has it, or before its pseudonym"
+        )
     if verb == "train":
         parser.add_argument(
             "--tune",
@@ -112,8 +130,6 @@ def _add_arguments(parser: argparse.ArgumentParser, verb: str) -> None:
         )
     if verb == "promote":
         parser.add_argument("version", help="model version, a folder under models/NAME/")
-    parser.add_argument("--json", action="store_true", help="last line of stdout: one JSON object")
-    parser.add_argument("--verbose", action="store_true", help="more log lines, tracebacks")
 
 
 def _count(text: str) -> int:
@@ -137,13 +153,13 @@ def _instant(text: str) -> dt.datetime:
 def main(argv: Sequence[str] | None = None, *, verb: str | None = None) -> int:
     """Run one verb; gives its exit status."""
     args = build_parser(verb).parse_args(argv)
-    logs.configure(verbose=args.verbose)
     try:
+        logs.configure(verbose=args.verbose, form=args.log_format)
         summary = _dispatch(args)
     except OffbeatError as error:
         return _failed(error, args, error.exit_status)
     except KeyboardInterrupt:
-        print("offbeat: stopped; the same command goes on from here, nothing is taken twice", file=sys.stderr)
+        logs.tell("stopped; the same command goes on from here, nothing is taken twice")
         return 130
     except Exception as error:  # noqa: BLE001 - a bug is reported in one line, with its traceback on --verbose
         return _failed(error, args, 1)
@@ -155,7 +171,7 @@ def main(argv: Sequence[str] | None = None, *, verb: str | None = None) -> int:
 def _failed(error: Exception, args: argparse.Namespace, status: int) -> int:
     if args.verbose:
         log.error("traceback", exc_info=error)
-    print(f"offbeat: {logs.error_line(error)}", file=sys.stderr)
+    logs.tell(logs.error_line(error))
     return status
 
 
@@ -169,7 +185,7 @@ def _dispatch(args: argparse.Namespace) -> dict[str, Any]:
     conf = Config.load(_config_path(args), overrides=overrides, lake=args.lake)
     if args.verb == "check":
         return _check(args, conf)
-    if args.dry_run:
+    if args.dry_run and args.verb != "forget":
         return screen.show_plan(args.verb, conf)
     if args.verb == "bench":
         return _bench(args)
@@ -177,7 +193,11 @@ def _dispatch(args: argparse.Namespace) -> dict[str, Any]:
         from offbeat.serving.run import serve
 
         return serve(conf)
-    from offbeat import steps
+    return _step(args, conf)
+
+
+def _step(args: argparse.Namespace, conf: Any) -> dict[str, Any]:
+    from offbeat import screen, steps
 
     context = steps.Context(
         conf,
@@ -196,13 +216,39 @@ def _dispatch(args: argparse.Namespace) -> dict[str, Any]:
                 "word",
                 "note",
                 "tune",
+                "entity",
+                "upgrade",
             )
         },
     )
+    if args.verb == "status":
+        return _status(context)
+    if args.dry_run:
+        return _would_forget(context)
     step: Callable[[steps.Context], dict[str, Any]] = getattr(steps, args.verb)
     summary = step(context)
     screen.show_summary(args.verb, context.lake, conf, summary)
     return summary
+
+
+def _status(context: Any) -> dict[str, Any]:
+    from offbeat.operations.shown import plain, show_status
+    from offbeat.operations.status import gather
+    from offbeat.packs import all_tables
+
+    facts = gather(context.lake, context.conf, all_tables().values(), now=context.run_date)
+    show_status(facts)
+    return plain(facts)
+
+
+def _would_forget(context: Any) -> dict[str, Any]:
+    from offbeat import steps
+
+    found = steps.would_forget(context)
+    print(f"Would remove these rows from lake {context.lake.location}, and its history; nothing is written.")
+    for name, rows in found["rows_of"].items():
+        print(f"  {name}: {rows:,}")
+    return found
 
 
 def _config_path(args: argparse.Namespace) -> str:

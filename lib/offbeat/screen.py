@@ -27,6 +27,7 @@ _TARGETS = {
     "bench": "benchmarks/latest.json, docs/scale.md",
     "stream": "events, quarantine, ingested, sessions, session_scores, event_scores, anomalies",
     "maintain": "all tables that are there: files alone, no row changes",
+    "status": "nothing",
     "run": "all tables, models and the HTML page",
 }
 
@@ -96,7 +97,8 @@ def _show_counts(summary: dict[str, Any]) -> None:
 
 def _show_anomalies(lake: Lake, version: str) -> None:
     """The strangest anomalies, in words."""
-    found = lake.read(ANOMALIES).where(f"model_version = '{version}'")
+    found = lake.read(ANOMALIES)
+    found = found.where(found["model_version"] == version)
     anomalies = not_muted(found)
     rows = anomalies.orderBy(anomalies["score"].desc(), "session_id").limit(_SHOWN).collect()
     print(f"\nThe {len(rows)} strangest sessions:" if rows else "\nNo session was flagged.")
@@ -130,9 +132,9 @@ def _show_figures(lake: Lake, version: str) -> None:
     """One line per detector: honest figures, and beside them what peeking at the test set would have given."""
     if not lake.exists(EVALUATIONS):
         return
-    where = f"model_version = '{version}' AND subset = 'all' AND verdict_rule = 'flagged'"
+    all_rows = lake.read(EVALUATIONS).where("subset = 'all' AND verdict_rule = 'flagged'")
     columns = ("detector", "split", "basis", "metric", "value", "low", "high")
-    rows = lake.read(EVALUATIONS).where(where).select(*columns).collect()
+    rows = all_rows.where(all_rows["model_version"] == version).select(*columns).collect()
     # Labels judge where there are both kinds; else synthetic faults do.
     judged = any(
         row["split"] == "test" and row["metric"] == "roc_auc" and row["value"] is not None for row in rows

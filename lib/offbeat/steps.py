@@ -12,7 +12,8 @@ from typing import Any
 from pyspark.sql import SparkSession
 
 from offbeat.config import Config
-from offbeat.errors import UsageError
+from offbeat.errors import OffbeatError, UsageError
+from offbeat.operations.alerts import Alerting
 from offbeat.recording import recorded
 from offbeat.tables.lake import Lake
 
@@ -51,11 +52,19 @@ class Context:
         """The config's lake."""
         return Lake(self.spark, self.conf.lake, volume=self.conf.volume)
 
+    @cached_property
+    def alerting(self) -> Alerting:
+        """Sends alerts to whom the config names."""
+        return Alerting(self.conf, lambda: self.lake, self.run_date)
+
 
 def _recorded(step: str, work: Callable[[Context, str], Summary]) -> Callable[[Context], Summary]:
     def run_step(context: Context) -> Summary:
         do = _step(context, step, work)
-        return recorded(context.lake, context.conf, step, do, run_date=context.run_date)
+        with context.alerting.watching(step) as told:
+            summary = recorded(context.lake, context.conf, step, do, run_date=context.run_date)
+            told.append(summary)
+        return summary
 
     run_step.__doc__ = work.__doc__
     return run_step
@@ -192,6 +201,7 @@ def _stream(context: Context, run_id: str) -> Summary:
             follow=follow,
             stop=stop,
             every_s=conf.stream.every,
+            told=context.alerting.round,
             run_date=context.run_date if context.options.get("run_date") else None,
         )
 
@@ -217,9 +227,50 @@ def _one_of_many(context: Context, step: str, run_id: str) -> Summary:
 def _maintain(context: Context, _run_id: str) -> Summary:
     """Compact and cluster the tables, remove files that have been out of use for the time of retention."""
     from offbeat.packs import all_tables
+    from offbeat.tables.upgrade import upgrade
     from offbeat.tables.upkeep import maintain
 
+    if context.options.get("upgrade"):
+        return upgrade(context.lake, all_tables().values())
     return maintain(context.lake, all_tables().values(), retention_s=context.conf.maintain.retention)
+
+
+def _forget(context: Context, run_id: str) -> Summary:
+    """Remove an entity from every table and from history, and keep it out."""
+    from offbeat.operations.forget import run
+
+    def catch_up(step: str) -> bool:
+        try:
+            if step in _steps_that_follow(context):
+                _step(context, step, {"sessionize": _sessionize, "score": _score}[step])(run_id)
+        except OffbeatError as error:
+            if step == "sessionize":
+                raise
+            log.warning("forget: sessions were not scored: %s", error)
+            return False
+        return True
+
+    return run(_forgetting(context), run_id=run_id, catch_up=catch_up)
+
+
+def _forgetting(context: Context) -> Any:
+    from offbeat.operations.forget import Forgetting
+    from offbeat.operations.status import assert_there
+    from offbeat.packs import all_tables
+
+    entity = context.options.get("entity")
+    if not entity:
+        raise UsageError("forget: say whom; `offbeat forget --config … --entity ID`")
+    assert_there(context.lake)
+    tables = tuple(all_tables().values())
+    return Forgetting(context.lake, context.conf, tables, entity, context.run_date)
+
+
+def would_forget(context: Context) -> Summary:
+    """How many rows of each table `forget` would remove; nothing is written."""
+    from offbeat.operations.forget import count
+
+    return {"rows_of": count(_forgetting(context))}
 
 
 generate = _recorded("generate", _generate)
@@ -232,6 +283,7 @@ report = _recorded("report", _report)
 label = _recorded("label", _label)
 stream = _recorded("stream", _stream)
 maintain = _recorded("maintain", _maintain)
+forget = _recorded("forget", _forget)
 
 
 def run(context: Context) -> Summary:
