@@ -13,6 +13,12 @@ from offbeat.reports import form
 from offbeat.reports.chart_base import Chart
 
 _WIDTH = 680  # px: a notebook's column
+_PADDING = {
+    "left": 18,
+    "right": 8,
+    "top": 5,
+    "bottom": 5,
+}  # names are set a little wider than they were measured
 _COLOUR = re.compile(r"(--[\w-]+): (#[0-9a-f]{6})")
 _LIGHT = ":root {"  # where the light colours stand in the pages' style
 
@@ -31,7 +37,7 @@ def drawn(chart: Chart, title: str = "") -> str:
         ) from error
     from offbeat.reports.page import render
 
-    svg = vl_convert.vegalite_to_svg({**chart.spec, "width": _WIDTH})
+    svg = vl_convert.vegalite_to_svg({**chart.spec, "width": _WIDTH, "padding": _PADDING})
     return str(
         render(
             "picture.html",
