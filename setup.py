@@ -46,6 +46,7 @@ EXTRAS = {
     "reports": PAGES,
     "serve": FORM,
     "bench": [*READERS, "psutil>=5.9"],
+    "mlflow": ["mlflow-skinny>=3"],  # not beside drain3, which wants an older cachetools
     "peers": ["torch>=2.4"],  # for `make bench`; drags CUDA along, so never in set-up or CI
     "test": [
         *READERS,

@@ -396,6 +396,16 @@ class Alerts(Section):
     timeout: Annotated[Duration, Field(gt=0)] = Field(10.0, description="of one attempt to send")
 
 
+class Mlflow(Section):
+    """Where MLflow hears of each training; the model's folder stays what counts."""
+
+    experiment: str | None = Field(None, description="its name; null: MLflow hears nothing")
+    uri: str | None = Field(None, description="of the tracking server; null: as MLFLOW_TRACKING_URI says")
+    register_as: str | None = Field(
+        None, description="name under which each model is registered: catalog.schema.model, or a plain one"
+    )
+
+
 class Serve(Section):
     """Where the web form listens."""
 
@@ -438,6 +448,7 @@ class Config(Section):
     stream: Stream = Field(default_factory=Stream)
     maintain: Maintain = Field(default_factory=Maintain)
     alerts: Alerts = Field(default_factory=Alerts)
+    mlflow: Mlflow = Field(default_factory=Mlflow)
 
     @classmethod
     def load(cls, path: str | Path, *, overrides: Sequence[str] = (), lake: str | None = None) -> Self:
@@ -468,7 +479,7 @@ class Config(Section):
     @property
     def hash(self) -> str:
         """SHA-256 of the resolved config, 16 hex digits: the same config has the same hash, whoever hears of it."""
-        values = self.model_dump(mode="json", exclude={"alerts"})
+        values = self.model_dump(mode="json", exclude={"alerts", "mlflow"})
         text = json.dumps(values, sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 

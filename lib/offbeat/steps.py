@@ -113,7 +113,11 @@ def _train(context: Context, run_id: str) -> Summary:
     """Train a candidate on a sample; it becomes champion where it is not worse than the champion."""
     from offbeat.training.run import run
 
-    return run(context.lake, context.conf, run_id=run_id, trials=context.options.get("tune") or 0)
+    summary = run(context.lake, context.conf, run_id=run_id, trials=context.options.get("tune") or 0)
+    from offbeat.tracking.mlflow import log_training
+
+    folder, versions = _registry(context).path(summary["model_version"]), context.lake.tables_read
+    return summary | log_training(context.conf, folder, run_id=run_id, versions=versions, outcome=summary)
 
 
 def _score(context: Context, run_id: str) -> Summary:
