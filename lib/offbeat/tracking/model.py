@@ -14,7 +14,7 @@ from offbeat.detectors.encoding import encode_sessions
 from offbeat.training.artifact import load_artifact
 
 
-class OffbeatModel(PythonModel):  # type: ignore[misc, unused-ignore] - MLflow may be absent, then it is Any
+class OffbeatModel(PythonModel):  # type: ignore[misc] # MLflow may be absent: then it is Any
     """Scores whole sessions; higher is stranger."""
 
     def load_context(self, context: Any) -> None:
