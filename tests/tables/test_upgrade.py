@@ -15,6 +15,7 @@ from tests.lakes.maker import FORMS, make_lake
 pytestmark = pytest.mark.spark
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS)
 def test_a_lake_of_an_earlier_form_becomes_one_of_the_contract(spark, tmp_path, form, monkeypatch):
     make_lake(spark, tmp_path / "lake", form)
