@@ -15,7 +15,7 @@ from offbeat.tables import Lake
 from offbeat.tables.contract import EVALUATIONS
 from offbeat.tabular import SavedModel
 
-_SEGMENTS, _BOTS = 200, 200
+_SEGMENTS, _BOTS = 60, 60  # the tables have all of them
 Rows = list[dict[str, Any]]
 
 
