@@ -42,7 +42,7 @@ def test_a_filled_form_is_answered_like_the_api(client):
 def test_errors_stand_beside_their_fields_and_the_rest_is_kept(client):
     page = client.post("/", data={**FILLED, "imdb_rating": "11", "votes": "many", "cast": [""]})
     assert page.status_code == 422
-    assert "IMDb rating: expected at most 10, got 11" in page.text
+    assert "IMDb rating: expected at most 10, got &#39;11&#39;" in page.text
     assert "IMDb votes: expected a whole number, got &#39;many&#39;" in page.text
     assert "Cast: this is needed" in page.text
     assert 'id="imdb_rating-error"' in page.text
