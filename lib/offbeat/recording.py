@@ -77,7 +77,7 @@ def recorded(
         summary |= {"run_id": run.run_id, "seconds": round(time.monotonic() - clock, 3)}
         _write(lake, [*killed, _row(lake, conf, run, summary, None)])
         counts = ", ".join(f"{key} {value:,}" for key, value in summary.items() if _is_count(value))
-        log.info("%s: done in %.1f s: %s", step, summary["seconds"], counts or "nothing to do")
+        log.info("%s: done in %.1f s%s", step, summary["seconds"], f": {counts}" if counts else "")
     return summary
 
 
