@@ -215,6 +215,7 @@ def test_mended_rows_and_a_mended_contract(spark, folder, make_source, make_conf
     assert {r["event_id"] for r in table(conf, "events")} == {r["event_id"] for r in table(fresh, "events")}
 
 
+@pytest.mark.slow
 def test_rows_of_every_format_can_be_replayed(make_source, make_config, ingest, table):
     late = {"run_date": dt.datetime(2024, 1, 1, tzinfo=dt.timezone.utc)}
     pattern = r"(?P<u>\S+) (?P<t>\S+) (?P<e>\S+)"
@@ -241,6 +242,7 @@ def test_rows_of_every_format_can_be_replayed(make_source, make_config, ingest, 
     assert ids[0] == ids[1]
 
 
+@pytest.mark.slow
 def test_backfill_takes_a_part_of_the_time_and_changes_nothing_twice(
     spark, folder, make_source, make_config, ingest, table
 ):

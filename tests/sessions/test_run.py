@@ -56,6 +56,7 @@ def test_files_rewritten_and_events_deleted_don_t_stop_the_stream(log):
     assert log.run() == (2, 1, 1, 1, 1)  # made again from the events that are there, 3x is gone
 
 
+@pytest.mark.slow
 def test_other_rules_make_all_sessions_again_in_one_commit(log):
     log.add(event("1", "a", 0), event("2", "a", 15 * S))
     assert log.run() == (2, 2, 0, 0, 1)
