@@ -81,6 +81,7 @@ def _bound(conf: Config) -> socket.socket:
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         bound.bind((conf.serve.host, conf.serve.port))
+        bound.listen()  # before the address is told: who comes at once waits for an answer and is not refused
     except (OSError, OverflowError) as error:
         bound.close()
         raise UsageError(
