@@ -25,7 +25,7 @@ _BINS = 10  # of the reliability plot, with as many clicks each
 _GAIN = 100  # points of a gain curve
 _SHUFFLES = 3
 _IMPORTANT = 15
-_DRAWN = 250  # a page has to stay below two megabytes with the library of its charts in it
+_DRAWN = 120  # a page has to stay below two megabytes with the library of its charts in it
 _ZOOM = 60  # clicks on each side of the zoom
 _SPIKE = 0.99  # quantile of the errors of training above which an error is a spike
 
