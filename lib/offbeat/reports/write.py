@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import tempfile
 from pathlib import Path
-
-log = logging.getLogger(__name__)
 
 _PAGE_LIMIT = 2_000_000  # bytes; a page must open on a phone and go through mail
 
@@ -15,12 +12,13 @@ _PAGE_LIMIT = 2_000_000  # bytes; a page must open on a phone and go through mai
 def write_page(path: str | Path, html: str) -> Path:
     """Write a page atomically, as UTF-8 with Unix line ends; makes its folder where there is none.
 
-    A page of 2 MB or more is written all the same, with a warning: what a run has found is not lost for its size.
+    Raises:
+        ValueError: the page is 2 MB or larger; whoever made it has to bound what is on it.
     """
     content = html.encode("utf-8")
     if len(content) >= _PAGE_LIMIT:
-        log.warning(
-            "%s", f"{path}: the page has {len(content):,} bytes; fewer than {_PAGE_LIMIT:,} open on any phone"
+        raise ValueError(
+            f"{path}: the page has {len(content):,} bytes; fewer than {_PAGE_LIMIT:,} are allowed"
         )
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
