@@ -128,7 +128,7 @@ def set_if_allowed(spark: SparkSession, key: str, value: str) -> bool:
     try:
         spark.conf.set(key, value)
     except Exception as error:
-        if any(sign in str(error) for sign in _REFUSED):
+        if _is_refused(error):
             log.debug("setting %s can't be made here", key)
             return False
         raise
@@ -140,7 +140,7 @@ def keep(frame: DataFrame) -> DataFrame:
     try:
         return frame.persist()
     except Exception as error:
-        if any(sign in str(error) for sign in _REFUSED):
+        if _is_refused(error):
             return frame
         raise
 
@@ -150,8 +150,12 @@ def let_go(frame: DataFrame) -> None:
     try:
         frame.unpersist()
     except Exception as error:
-        if not any(sign in str(error) for sign in _REFUSED):
+        if not _is_refused(error):
             raise
+
+
+def _is_refused(error: Exception) -> bool:
+    return any(sign in str(error) for sign in _REFUSED)
 
 
 def has_context(spark: SparkSession) -> bool:
