@@ -183,9 +183,7 @@ def _start(app_name: str, *, verbose: bool, extras: Sequence[str]) -> SparkSessi
         settings = {key: value for key, value in settings.items() if key != "spark.master"}
     settings |= _delta(submitted=submitted)
     if not submitted:
-        wanted = [extra for extra in extras if extra.split(":")[1] not in settings["spark.jars"]]
-        fetched = [str(jar) for extra in wanted for jar in runtime.extra_jars(extra)]
-        settings["spark.jars"] = ",".join([settings["spark.jars"], *fetched])
+        settings |= _jars(extras, served=bool(remote))
     for key, value in settings.items():
         builder = builder.config(key, value)
     with _java_on_its_own():
@@ -236,17 +234,31 @@ def _java_options(*, verbose: bool) -> str:
     """JVM options: less chatter on stderr, which is for the job's own log lines; and what the environment adds."""
     chatter = Path(__file__).with_name("log4j2.properties").as_uri()
     quiet = "" if verbose else f"-Dlog4j2.configurationFile={chatter} "
-    return quiet + os.environ.get("OFFBEAT_JAVA_OPTIONS", "")
+    return f"{quiet}{runtime.class_options()} {os.environ.get('OFFBEAT_JAVA_OPTIONS', '')}"
+
+
+def _jars(extras: Sequence[str], *, served: bool) -> dict[str, str]:
+    """Settings that bring the embedded session its JARs.
+
+    Delta's lie on Java's own class path, since an archive of classes holds no others; a Connect server loads its own.
+    """
+    delta = [str(jar) for jar in runtime.delta_jars()]
+    wanted = [extra for extra in extras if not any(extra.split(":")[1] in jar for jar in delta)]
+    fetched = [str(jar) for extra in wanted for jar in runtime.extra_jars(extra)]
+    if served:
+        return {"spark.jars": ",".join([*delta, *fetched])}
+    return {"spark.driver.extraClassPath": os.pathsep.join(delta)} | (
+        {"spark.jars": ",".join(fetched)} if fetched else {}
+    )
 
 
 def _delta(*, submitted: bool) -> dict[str, str]:
-    """Settings that bring Delta: nothing but its names where the cluster has it on its class path."""
+    """Settings that bring Delta: nothing but its names where Java has it on its class path."""
     names = {"spark.sql.extensions": _EXTENSION, "spark.sql.catalog.spark_catalog": _CATALOG}
-    if submitted and _on_class_path(_EXTENSION):
+    if not submitted or _on_class_path(_EXTENSION):
         return names
     jars = [str(jar) for jar in runtime.delta_jars()]
-    if submitted:
-        _add_to_class_path(jars)
+    _add_to_class_path(jars)
     return names | {"spark.jars": ",".join(jars)}
 
 

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 STEP, MARKER = sys.argv[2], sys.argv[3]
-SLEEP_S = 40
+SLEEP_S = 150  # a second try on a busy machine takes a minute
 
 
 def stopping(make, marker):

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from offbeat.errors import OffbeatError, UsageError
+from offbeat.runtime.classes import make_archive
 from offbeat.runtime.jars import POSTGRESQL, copy_from_ivy, delta_jars, extra_jars
 from offbeat.runtime.java import ensure_java, find_java
 
@@ -47,7 +48,7 @@ def _has_pip(python: Path) -> bool:
 
 
 def set_up() -> None:
-    """Find Java, or install it where this is root on Debian or Ubuntu, and fill the cache of JARs."""
+    """Find Java, or install it where this is root on Debian or Ubuntu; fetch the JARs, archive Java's classes."""
     if find_java() is None:
         install(*JAVA_PACKAGES)
     print(f"Java: {ensure_java()}")
@@ -58,6 +59,9 @@ def set_up() -> None:
             print(f"PostgreSQL: {jar}")
     except OffbeatError as error:  # needed only where a source is one
         print(f"PostgreSQL: {error}")
+    print("Java's classes: a small job is run, so that later ones start faster …", flush=True)
+    if not make_archive():
+        print("Java's classes: no archive came of it; jobs start without")
 
 
 def install(*packages: str) -> bool:
@@ -95,7 +99,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m offbeat.runtime", description="steps of `make setup`")
     steps = parser.add_subparsers(dest="step", required=True)
     steps.add_parser("venv", help="make a virtual environment").add_argument("folder", type=Path)
-    steps.add_parser("setup", help="find or install Java, fill the cache of JARs")
+    steps.add_parser("setup", help="find or install Java, fill the cache of JARs, archive Java's classes")
     bill = steps.add_parser("bill", help="write an SBOM and hashes beside the wheel")
     bill.add_argument("folder", type=Path, help="dist/")
     lock = steps.add_parser("lock", help="write the lock from pip's installation report")
