@@ -35,7 +35,7 @@ they are. Columns are only ever added, and may be null in older rows; what is re
 _CONFIG_HEAD = """\
 # Config
 
-Every key of a config file, made from the model that checks it (`lib/offbeat/config.py`). An unknown key is an error
+Every key of a config file, made from the model that checks it (`lib/offbeat/config/`). An unknown key is an error
 that names the nearest right one. Variables of the environment stand as `${NAME}` or `${NAME:-default}`.
 `--set path.to.key=value` overrides; a number in the path reaches into a list. A duration is a number of seconds, or a
 text like `30 minutes`. The files under `conf/` are examples.
