@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 from uuid import uuid4
 
@@ -130,6 +131,7 @@ def _is_count(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
+@cache
 def libraries() -> dict[str, str]:
     """Versions of the code, of Python and of the libraries that results depend on."""
     found = {"offbeat": __version__, "python": platform.python_version()}
