@@ -58,3 +58,47 @@ def test_the_reason_names_both_with_the_figures_of_both(known):
     assert up.figures["candidate_loss"] < 0.2 < up.figures["champion_loss"]
     alike = compare(knowing, replace(knowing, version="v0"), validation, known=known, seed=0)
     assert alike.is_better
+
+
+class Reads:
+    """A stand-in whose score is what it was told of each session, by the session's length."""
+
+    name = "reads"
+
+    def __init__(self, scores: dict[int, float]) -> None:
+        self.scores = scores
+
+    def score(self, sequences):
+        return np.array([self.scores[int(n)] for n in np.diff(sequences.offsets)], np.float32)
+
+    def surprise(self, *_):
+        return None
+
+
+def labelled(known, labels):
+    """Sessions of 3, 4, 5 and 6 events."""
+    parts = [known.encode(CYCLE[:n]).tolist() for n in (3, 4, 5, 6)]
+    return replace(Sequences.from_lists(parts), labels=np.array(labels, np.float32))
+
+
+def test_labels_of_both_kinds_judge_and_those_not_known_are_left_out(known):
+    # Those of 3 and 5 events are normal, that of 6 is faulty. The first ranks the fault on top, the second below both.
+    validation = labelled(known, [0, np.nan, 0, 1])
+    right = Contender("v1", Reads({3: 0.1, 4: 9.0, 5: 0.2, 6: 0.9}), known)
+    wrong = Contender("v2", Reads({3: 0.8, 4: 0.0, 5: 0.9, 6: 0.1}), known)
+    found = compare(wrong, right, validation, known=known, seed=0)
+    assert not found.is_better
+    assert found.figures["champion_pr_auc"] == 1.0
+    assert found.figures["candidate_pr_auc"] == pytest.approx(1 / 3)
+    assert found.reason == (
+        "reads (v1; PR-AUC on 1 labelled faults among 3 sessions 1.0000) before "
+        "reads (v2; PR-AUC on 1 labelled faults among 3 sessions 0.3333)"
+    )
+    assert compare(right, wrong, validation, known=known, seed=0).is_better
+
+
+@pytest.mark.parametrize("labels", [[0, 0, np.nan, 0], [1, 1, 1, np.nan], [np.nan] * 4])
+def test_labels_of_one_kind_leave_the_judging_to_injected_faults(known, labels):
+    one = Contender("v1", fitted([CYCLE] * 50, known), known)
+    found = compare(one, replace(one, version="v0"), labelled(known, labels), known=known, seed=0)
+    assert "PR-AUC on injected faults" in found.reason

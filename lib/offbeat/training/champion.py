@@ -1,4 +1,4 @@
-"""Whether a candidate is as good as the champion: both judged on the same sessions that the candidate has not seen."""
+"""Whether a candidate is as good as the champion: both judged on the same sessions, which the candidate hasn't seen."""
 
 from __future__ import annotations
 
@@ -39,35 +39,62 @@ class Comparison:
 def compare(
     candidate: Contender, champion: Contender, validation: Sequences, *, known: Vocabulary, seed: int
 ) -> Comparison:
-    """Judge both on validation sessions and on the same sessions with a fault put in.
+    """Judge both on validation sessions: by their labels where both kinds are there, else with a fault put in.
 
-    What decides is the PR-AUC on injected faults; loss and accuracy in telling the next event stand beside it.
+    What decides is the PR-AUC; loss and accuracy in telling the next event stand beside it. Labels come with the
+    sessions only where a classifier is among those to choose from: it has learnt what the labels mean, and no injected
+    fault looks like that.
 
     Args:
         validation: in numbers of `known`, the candidate's vocabulary.
         seed: of the injected faults.
     """
     figures: dict[str, float] = {}
+    labelled = labelled_part(validation)
     for role, one in (("candidate", candidate), ("champion", champion)):
-        figures[f"{role}_pr_auc"] = separation(
-            one.detector, one.vocabulary, validation, known=known, seed=seed
+        figures[f"{role}_pr_auc"] = (
+            separation(one.detector, one.vocabulary, validation, known=known, seed=seed)
+            if labelled is None
+            else labelled_separation(one.detector, one.vocabulary, labelled, known=known)
         )
         told = next_event_figures(one.detector, one.vocabulary, validation, known=known)
         figures |= {f"{role}_{name}": value for name, value in told.items()}
     is_better = figures["candidate_pr_auc"] >= figures["champion_pr_auc"]
     winner, loser = (candidate, champion) if is_better else (champion, candidate)
     roles = ("candidate", "champion") if is_better else ("champion", "candidate")
-    reason = f"{_told(winner, roles[0], figures)} before {_told(loser, roles[1], figures)}"
+    faults = "injected faults" if labelled is None else _labels_told(labelled)
+    reason = f"{_told(winner, roles[0], figures, faults)} before {_told(loser, roles[1], figures, faults)}"
     return Comparison(is_better, reason, figures)
 
 
-def _told(one: Contender, role: str, figures: dict[str, float]) -> str:
-    parts = [f"PR-AUC on injected faults {figures[f'{role}_pr_auc']:.4f}"]
+def _labels_told(labelled: Sequences) -> str:
+    faulty = 0 if labelled.labels is None else int((labelled.labels > 0).sum())
+    return f"{faulty:,} labelled faults among {len(labelled):,} sessions"
+
+
+def _told(one: Contender, role: str, figures: dict[str, float], faults: str) -> str:
+    parts = [f"PR-AUC on {faults} {figures[f'{role}_pr_auc']:.4f}"]
     if f"{role}_loss" in figures:
         parts.append(
             f"next event: accuracy {figures[f'{role}_accuracy']:.2%}, loss {figures[f'{role}_loss']:.4f}"
         )
     return f"{one.detector.name} ({one.version}; {'; '.join(parts)})"
+
+
+def labelled_part(validation: Sequences) -> Sequences | None:
+    """The sessions whose label is known; None where they are not of both kinds, so that labels can't judge."""
+    if validation.labels is None:
+        return None
+    known = validation.take(np.isfinite(validation.labels))
+    kinds = set() if known.labels is None else set(known.labels.tolist())
+    return known if kinds >= {0.0, 1.0} else None
+
+
+def labelled_separation(
+    detector: Detector, vocabulary: Vocabulary, labelled: Sequences, *, known: Vocabulary
+) -> float:
+    """PR-AUC with which a detector tells sessions labelled faulty from those labelled normal."""
+    return pr_auc(np.asarray(labelled.labels), detector.score(_translated(labelled, vocabulary, known)))
 
 
 def separation(

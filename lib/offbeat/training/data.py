@@ -48,11 +48,14 @@ def training_sessions(lake: Lake) -> DataFrame:
     return without_known_faults(lake, sessions)
 
 
-def load_training_data(lake: Lake, conf: Config, *, rule: SplitRule | None = None) -> TrainingData:
+def load_training_data(
+    lake: Lake, conf: Config, *, rule: SplitRule | None = None, champion: str | None = None
+) -> TrainingData:
     """The same sample at every call, for the same sessions and config.
 
     Args:
         rule: how sessions are parted; made anew where not given.
+        champion: detector of the champion that the new model is compared with; labels come where it learnt from them.
 
     Raises:
         InputRefused: there are too few sessions to learn from.
@@ -61,7 +64,9 @@ def load_training_data(lake: Lake, conf: Config, *, rule: SplitRule | None = Non
     rule = rule or make_split(sessions, conf.model)
     parted = sessions.withColumn("part", rule.part()).where(F.col("part").isin(TRAIN, VALIDATION))
     covariates = tuple(dict.fromkeys((*covariates_of(conf.model.settings), *conf.score.segments)))
-    learns_labels = any(is_supervised(name) for name in (conf.model.detector, *conf.model.rivals))
+    learns_labels = any(
+        is_supervised(name) for name in (conf.model.detector, *conf.model.rivals, champion) if name
+    )
     columns = ["part", *(["covariates"] if covariates else []), *(["label"] if learns_labels else [])]
     rows = collect_sequences(sample_sessions(parted, conf.model.sample, seed=conf.model.seed), *columns)
     train, validation = (rows.filter(pc.equal(rows["part"], part)) for part in (TRAIN, VALIDATION))

@@ -47,6 +47,15 @@ class Registry:
         """Version that scores; None before the first training."""
         return self._pointer().get("champion")
 
+    def detector(self) -> str | None:
+        """Name of the champion's detector, as its manifest says it; None before the first training."""
+        version = self.champion()
+        manifest = self.path(version) / "manifest.json" if version is not None else None
+        if manifest is None or not manifest.is_file():
+            return None
+        name: str | None = json.loads(manifest.read_text(encoding="utf-8")).get("detector")
+        return name
+
     def promote(self, version: str, *, reason: str) -> None:
         """Make a version champion, in one step that is visible whole or not at all.
 

@@ -58,8 +58,8 @@ def run(lake: Lake, conf: Config, *, run_id: str, trials: int = 0) -> dict[str, 
     names = tuple(dict.fromkeys((conf.model.detector, *conf.model.rivals)))
     for name in names:
         create(name)  # an unknown one is refused before anything is read
-    data = load_training_data(lake, conf)
     registry = Registry(lake, conf.name, folder=conf.output.get("models"))
+    data = load_training_data(lake, conf, champion=registry.detector())
     summary: dict[str, Any] = {
         "train_sessions": len(data.train),
         "validation_sessions": len(data.validation),
@@ -166,9 +166,9 @@ def _figures(detector: Detector, history: History, validation: Sequences) -> dic
 
 
 def _promote(registry: Registry, trained: _Trained, data: TrainingData, *, seed: int) -> dict[str, Any]:
-    """Make the candidate champion where there is none, or where it tells injected faults at least as well.
+    """Make the candidate champion where there is none, or where it tells faults at least as well.
 
-    Both judge the candidate's validation sessions, which the candidate has not seen, and the same ones with faults.
+    Both judge the candidate's validation sessions, which the candidate has not seen: by labels, or with faults put in.
     """
     champion = registry.champion()
     version = trained.version
