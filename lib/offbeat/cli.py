@@ -96,6 +96,10 @@ def _add_arguments(parser: argparse.ArgumentParser, verb: str) -> None:
         )
     if verb == "run":
         parser.add_argument("--retrain", action="store_true", help="train also where there is a champion")
+    if verb in ("run", "evaluate"):
+        parser.add_argument(
+            "--again", action="store_true", help="judge also where nothing is new since the last time"
+        )
     if verb == "bench":
         for name, text in BENCH_ARGUMENTS.items():
             parser.add_argument(f"--{name}", help=text)
@@ -211,6 +215,7 @@ def _step(args: argparse.Namespace, conf: Any) -> dict[str, Any]:
                 "time_to",
                 "replay_quarantine",
                 "retrain",
+                "again",
                 "version",
                 "session",
                 "word",

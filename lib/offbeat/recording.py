@@ -8,21 +8,27 @@ import json
 import logging
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
+
+from pyspark.sql import functions as F
 
 from offbeat import __version__, logs
 from offbeat.config import Config
 from offbeat.logs import one_line
 from offbeat.tables.contract import RUNS
 from offbeat.tables.lake import Lake
+from offbeat.tables.table import Table
 
 log = logging.getLogger(__name__)
 
+_SINCE = "nothing_new_since"
+_KEPT = "evaluate"  # the step whose words are kept, to be said again where nothing has come since
 _LIBRARIES = ("pyspark", "delta-spark", "tensorflow-cpu", "tensorflow", "numpy", "pandas", "pyarrow")
 
 
@@ -77,12 +83,14 @@ def recorded(
             raise
         summary |= {"run_id": run.run_id, "seconds": round(time.monotonic() - clock, 3)}
         _write(lake, [*killed, _row(lake, conf, run, summary, None)])
-        counts = ", ".join(f"{key} {value:,}" for key, value in summary.items() if _is_count(value))
+        news = {} if _SINCE in summary else summary
+        counts = ", ".join(f"{key} {value:,}" for key, value in news.items() if _is_count(value))
         log.info("%s: done in %.1f s%s", step, summary["seconds"], f": {counts}" if counts else "")
     return summary
 
 
 def _row(lake: Lake, conf: Config, run: Run, summary: dict[str, Any], error: str | None) -> dict[str, Any]:
+    is_old = _SINCE in summary  # told again: the run that it comes from keeps it, with what it read
     return {
         "run_id": run.run_id,
         "step": run.step,
@@ -96,9 +104,66 @@ def _row(lake: Lake, conf: Config, run: Run, summary: dict[str, Any], error: str
         "model_version": summary.get("model_version"),
         "versions_read": dict(lake.tables_read),
         "versions_written": dict(lake.tables_written),
-        "counts": {key: value for key, value in summary.items() if _is_count(value)},
+        "counts": {} if is_old else {key: value for key, value in summary.items() if _is_count(value)},
         "libraries": libraries(),
+        "told": json.dumps(summary, default=str) if run.step == _KEPT and not error and not is_old else None,
     }
+
+
+def told_before(
+    lake: Lake,
+    conf: Config,
+    step: str,
+    *,
+    tables: Mapping[str, Table],
+    inputs: Iterable[Table],
+    models: Path | None,
+) -> dict[str, Any] | None:
+    """What the step told when it was last done, where it would tell the same now; None where it has to be done.
+
+    The same are: config, versions of code and libraries, every table that it read or wrote then, and every file of
+    the models. Only a run that was the last of its step and config, and was done, counts.
+
+    Args:
+        tables: all that are known, by name.
+        inputs: those that it reads wherever they are there, so that one that has come since is new.
+        models: folder of all models.
+    """
+    last = _last_done(lake, conf, step) if lake.exists(RUNS) else None
+    if last is None or models is None:
+        return None
+    known = {**(last["versions_read"] or {}), **(last["versions_written"] or {})}
+    known.pop(RUNS.name, None)
+    same = (
+        not any(lake.exists(table) and table.name not in known for table in inputs)
+        and all(_is_at(lake, tables.get(name), version) for name, version in known.items())
+        and _last_change(models) * 1e6 <= last["started_micros"]
+    )
+    if not same:
+        return None
+    since = dt.datetime.fromtimestamp(last["started_micros"] // 1_000_000, dt.timezone.utc)
+    told: dict[str, Any] = json.loads(last["told"])
+    return told | {_SINCE: f"{since:%Y-%m-%d %H:%M:%S} UTC"}
+
+
+def _last_done(lake: Lake, conf: Config, step: str) -> dict[str, Any] | None:
+    """The last run that did the step's work, where it was done by this very config and code; None where it was not."""
+    worked = F.col("told").isNotNull() | (F.col("outcome") != "done")
+    mine = (F.col("config_name") == conf.name) & (F.col("step") == step) & worked
+    rows = lake.read(RUNS).where(mine).orderBy(F.desc("started_at")).limit(1)
+    for row in rows.select("*", F.unix_micros("started_at").alias("started_micros")).collect():
+        if row["outcome"] == "done" and row["config_hash"] == conf.hash and row["libraries"] == libraries():
+            return dict(row.asDict())
+    return None
+
+
+def _is_at(lake: Lake, table: Table | None, version: int) -> bool:
+    return table is not None and lake.exists(table) and lake.version(table) == version
+
+
+def _last_change(folder: Path) -> float:
+    """When a file or folder in it was last changed; endless where there is none."""
+    return max((path.stat().st_mtime for path in folder.rglob("*")), default=float("inf"))
 
 
 def _killed_row(note: dict[str, Any]) -> dict[str, Any]:

@@ -92,7 +92,9 @@ def _show_counts(summary: dict[str, Any]) -> None:
     print()
     for step, counts in summary.items():
         shown = [f"{key.replace('_', ' ')} {value:,}" for key, value in counts.items() if type(value) is int]
-        print(f"{step:>10}  {counts['seconds']:>6.1f} s  {', '.join(shown) or 'nothing new'}")
+        since = counts.get("nothing_new_since")
+        told = f"nothing new since {since}" if since else ", ".join(shown) or "nothing new"
+        print(f"{step:>10}  {counts['seconds']:>6.1f} s  {told}")
 
 
 def _show_anomalies(lake: Lake, version: str) -> None:

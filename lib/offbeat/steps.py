@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property, partial
+from pathlib import Path
 from typing import Any
 
 from pyspark.sql import SparkSession
@@ -14,7 +15,7 @@ from pyspark.sql import SparkSession
 from offbeat.config import Config
 from offbeat.errors import OffbeatError, UsageError
 from offbeat.operations.alerts import Alerting
-from offbeat.recording import recorded
+from offbeat.recording import recorded, told_before
 from offbeat.tables.lake import Lake
 
 log = logging.getLogger(__name__)
@@ -77,11 +78,32 @@ def _step(context: Context, step: str, work: Callable[[Context, str], Summary]) 
     own = own_step(context.conf, step)
 
     def do(run_id: str) -> Summary:
+        known = _told_before(context) if step == "evaluate" and not context.options.get("again") else None
+        if known is not None:
+            log.info("evaluate: nothing new since %s; --again judges again", known["nothing_new_since"])
+            return known
         if own is None:
             return work(context, run_id)
         return own(context.lake, context.conf, run_id=run_id, run_date=context.run_date)
 
     return do
+
+
+def _told_before(context: Context) -> Summary | None:
+    """What `evaluate` told last time, where nothing has changed that it goes by; its page has to be there, too."""
+    from offbeat.packs import all_tables
+    from offbeat.tables.contract import TRUTH
+    from offbeat.tables.watching import FEEDBACK
+
+    known = told_before(
+        context.lake,
+        context.conf,
+        "evaluate",
+        tables=all_tables(),
+        inputs=(FEEDBACK, TRUTH),
+        models=_registry(context).folder.parent,
+    )
+    return known if known is not None and Path(known.get("page", ".")).exists() else None
 
 
 def _generate(context: Context, _run_id: str) -> Summary:

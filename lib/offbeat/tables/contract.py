@@ -315,6 +315,7 @@ RUNS = Table(
         Col("versions_written", "map<string,bigint>", "Delta version of each table written"),
         Col("counts", "map<string,bigint>", "rows in and out"),
         Col("libraries", "map<string,string>", "versions of code and libraries", null=False),
+        Col("told", "string", "of evaluate: what it told, as JSON, for a run that finds nothing new since"),
     ),
     key=("run_id",),
 )

@@ -10,6 +10,7 @@ from typing import Any
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from offbeat import __version__
 from offbeat.config import Config
 from offbeat.errors import UsageError
 from offbeat.ingest.pseudonyms import pseudonym_of
@@ -23,11 +24,12 @@ from offbeat.packs.curriculum.settings import Settings
 from offbeat.packs.curriculum.tables import ACCESSES, ANSWERS, CURRICULUM_TRUTH
 from offbeat.packs.knobs import log_progress
 from offbeat.tables import Lake
-from offbeat.tables.contract import EVENTS, SESSIONS
+from offbeat.tables.contract import ANOMALIES, EVENTS, INGESTED, SESSION_SCORES, SESSIONS
 
 log = logging.getLogger(__name__)
 
 _VERSION = "offbeat.events_version"
+_MADE_OF = "offbeat.made_of"
 _IN_SEQUENCE = ("scraper", "prober")  # what a session can betray
 
 
@@ -86,10 +88,26 @@ def _export(accesses: DataFrame, output: Output) -> None:
 
 
 def after_score(lake: Lake, conf: Config, model_version: str) -> dict[str, Any]:
-    """Answer every question into its table."""
+    """Answer every question into its table, where they are not answered from just that yet."""
     rules = Rules.of(conf.rules)
     cohorts = clean_cohorts(read_cohorts(lake, conf), rules)
-    return dict(Answering(lake, cohorts, rules, model_version).write())
+    state = _state(lake, cohorts, model_version, conf.hash)
+    if lake.exists(ANSWERS) and lake.property(ANSWERS, _MADE_OF) == state:
+        return {}
+    written = dict(Answering(lake, cohorts, rules, model_version).write())
+    lake.set_property(ANSWERS, _MADE_OF, state)
+    return written
+
+
+def _state(lake: Lake, cohorts: DataFrame, model_version: str, config: str) -> str:
+    """What the answers rest on: tables at their versions, cohorts, model, config and code."""
+    read = (
+        table for table in (ACCESSES, INGESTED, SESSIONS, SESSION_SCORES, ANOMALIES) if lake.exists(table)
+    )
+    versions = [f"{lake.table_id(table)}:{lake.version(table)}" for table in read]
+    hashed = cohorts.select(F.xxhash64(*cohorts.columns).alias("hash"))
+    row = hashed.agg(F.count("hash").alias("n"), F.bit_xor("hash").alias("all")).collect()[0]
+    return " ".join((*versions, f"{row['n']}:{row['all']}", model_version, config, __version__))
 
 
 def labels(lake: Lake) -> DataFrame | None:
@@ -121,13 +139,15 @@ def report(lake: Lake, conf: Config, *, run_id: str, run_date: dt.datetime) -> d
     from offbeat.packs.curriculum.pages import write_pages
     from offbeat.reports.place import pages_folder
     from offbeat.reports.run import run
+    from offbeat.reports.write import Pages
 
     if not lake.exists(ANSWERS):
         log.warning("no questions are answered yet; `offbeat score` does it")
         return run(lake, conf, run_id=run_id)
-    made = write_pages(lake, conf, pages_folder(lake, conf), run_id=run_id, run_date=run_date)
+    pages = Pages(pages_folder(lake, conf))
+    made = write_pages(lake, conf, pages, run_id=run_id, run_date=run_date)
     # The house's pages come last: their index links to what there is.
-    return run(lake, conf, run_id=run_id) | made
+    return run(lake, conf, run_id=run_id, pages=pages) | made
 
 
 def story(lake: Lake, conf: Config) -> list[str]:

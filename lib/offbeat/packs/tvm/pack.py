@@ -23,6 +23,8 @@ from offbeat.tables import Lake
 from offbeat.tables.contract import ANOMALIES, MINUTES_VIEWED, SESSIONS, TRUTH
 from offbeat.training.registry import Registry
 
+_MADE_OF = "offbeat.made_of"
+
 
 def generate(lake: Lake, conf: Config) -> dict[str, Any]:
     """Write the log under `generate.path` and its truth to the table truth; what is there already stays.
@@ -49,6 +51,9 @@ def generate(lake: Lake, conf: Config) -> dict[str, Any]:
 
 def after_score(lake: Lake, conf: Config, model_version: str) -> dict[str, Any]:  # noqa: ARG001 - as every pack
     """Write minutes_viewed: the report, and the part of it that rests on flagged sessions."""
+    state = _state(lake, model_version)
+    if lake.exists(MINUTES_VIEWED) and lake.property(MINUTES_VIEWED, _MADE_OF) == state:
+        return {}
     return _write_minutes(lake, model_version, truth=None)
 
 
@@ -75,8 +80,17 @@ def story(lake: Lake, conf: Config) -> list[str]:
 
 def _write_minutes(lake: Lake, model_version: str, *, truth: DataFrame | None) -> dict[str, Any]:
     flagged = not_muted(lake.read(ANOMALIES)).where(F.col("model_version") == model_version)
+    state = _state(lake, model_version)
     lake.overwrite(MINUTES_VIEWED, build_minutes_viewed(lake.read(SESSIONS), flagged, truth))
+    if lake.property(MINUTES_VIEWED, _MADE_OF) != state:
+        lake.set_property(MINUTES_VIEWED, _MADE_OF, state)
     return {"minutes_viewed": lake.read(MINUTES_VIEWED).count()}
+
+
+def _state(lake: Lake, model_version: str) -> str:
+    """Which tables and model the report rests on; not the truth, which `evaluate` alone sets beside it."""
+    made_of = [f"{lake.table_id(table)}:{lake.version(table)}" for table in (SESSIONS, ANOMALIES)]
+    return " ".join((*made_of, model_version))
 
 
 def _fingerprint(rows: DataFrame) -> tuple[Any, ...]:
