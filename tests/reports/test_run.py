@@ -93,7 +93,8 @@ def test_a_log_that_is_only_ingested_has_pages_where_the_config_says(lake, spark
     elsewhere = conf.model_copy(update={"output": {"pages": str(tmp_path / "out")}})
     pages = run(few, elsewhere, run_id="report-2")
     assert pages["page"] == str(tmp_path / "out" / "index.html")
-    assert sorted(pages) == ["exploration_page", "page"]
+    assert sorted(pages) == ["exploration_page", "page", "pages", "pages_written"]
+    assert (pages["pages"], pages["pages_written"]) == (2, 2)
     index = Path(pages["page"]).read_text(encoding="utf-8")
     assert 'href="exploration.html"' in index
     assert "No session has been scored yet" in index
@@ -101,9 +102,28 @@ def test_a_log_that_is_only_ingested_has_pages_where_the_config_says(lake, spark
 
 
 def test_same_lake_gives_the_same_pages(made, lake, conf):
-    before = [Path(path).read_bytes() for path in made.values()]
+    paths = [Path(path) for name, path in made.items() if name.endswith("page")]
+    before = [path.read_bytes() for path in paths]
+    for path in paths:
+        path.unlink()
     run(lake, conf, run_id="report-1")
-    assert [Path(path).read_bytes() for path in made.values()] == before
+    assert [path.read_bytes() for path in paths] == before
+
+
+def test_a_page_made_of_the_same_is_left_as_it_is(made, lake, conf, monkeypatch):
+    run(lake, conf, run_id="report-1")
+    monkeypatch.setattr("offbeat.reports.run.gather_exploration", lambda *_, **__: pytest.fail("read again"))
+    again = run(lake, conf, run_id="report-2")
+    assert (again["pages"], again["pages_written"]) == (3, 1)  # the index, which tells of the last runs
+    assert again["exploration_page"] == made["exploration_page"]
+    lake.set_property(ANOMALIES, "offbeat.test", "a new version")
+    lake.tables_read.clear()  # as each step does when it begins
+    again = run(lake, conf, run_id="report-3")
+    assert again["pages_written"] == 2
+    assert "report-3" in Path(again["anomalies_page"]).read_text(encoding="utf-8")
+    other = conf.model_copy(update={"score": conf.score.model_copy(update={"top_k": 3})})
+    with pytest.raises(pytest.fail.Exception, match="read again"):
+        run(lake, other, run_id="report-4")
 
 
 def test_a_lake_without_scores_is_refused(spark, conf, tmp_path):

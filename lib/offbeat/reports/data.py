@@ -5,6 +5,7 @@ Instants are aware datetimes; a naive one is taken as UTC. None stands for "not 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,6 +15,7 @@ from offbeat.reports.data_quality import Checks, Epoch, Evaluation, PrPoint, Pub
 
 VERDICTS = ("normal", "anomalous", "unknown_event", "short", "open")
 FLAGGED = ("anomalous", "unknown_event")
+_BY_EACH_RUN = ("runs",)  # tables with a new version after every run, whatever it found
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,19 @@ class Head:
     tables: tuple[TableRef, ...] = ()
     generated_from: str = ""
     pages: tuple[PageRef, ...] = ()
+
+    @property
+    def made_of(self) -> str:
+        """A hash of all that a page is made of: tables at their versions, model, code, config, and what it links to.
+
+        Not of the run that it names: one that found nothing new leaves the page as it is.
+        """
+        tables = [
+            (table.name, table.version, table.link) for table in self.tables if table.name not in _BY_EACH_RUN
+        ]
+        pages = [(page.title, page.link) for page in self.pages]
+        made = (self.title, self.subtitle, self.model_version, self.generated_from, tables, pages)
+        return hashlib.sha256(repr(made).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)

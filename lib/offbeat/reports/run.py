@@ -35,7 +35,7 @@ from offbeat.reports.index import (
 )
 from offbeat.reports.place import generated_from, has_folder, pages_folder, table_refs
 from offbeat.reports.run_page import render_run_page
-from offbeat.reports.write import write_page
+from offbeat.reports.write import Pages
 from offbeat.scoring.feedback import not_muted
 from offbeat.tables.contract import (
     ANOMALIES,
@@ -57,16 +57,19 @@ _ON_EVALUATION_PAGE = (EVALUATIONS, SESSION_SCORES, RUNS)
 _ON_ANOMALIES_PAGE = (ANOMALIES, SESSION_SCORES, SESSIONS, EVENTS)
 
 
-def run(lake: Lake, conf: Config, *, run_id: str) -> dict[str, Any]:
+def run(lake: Lake, conf: Config, *, run_id: str, pages: Pages | None = None) -> dict[str, Any]:
     """Write the pages: exploration, anomalies, evaluation, each where its tables are, and the index of all there are.
 
-    They lie under `<lake>/pages/NAME/`, or in the folder that `output.pages` names.
+    They lie under `<lake>/pages/NAME/`, or in the folder that `output.pages` names. One that was made of the same
+    tables, versions, model, code and config is left as it is; the index, which shows the last runs, never is.
 
     Args:
         run_id: what the pages name where no run of `score` is recorded.
+        pages: counts those that were written before, by a pack.
 
     Returns:
-        `page` (the index), `exploration_page`, `anomalies_page`, `evaluation_page`: where they are.
+        `page` (the index), `exploration_page`, `anomalies_page`, `evaluation_page`: where they are. `pages` and
+        `pages_written`: how many there are, and how many of them were not there as they would be made now.
 
     Raises:
         UsageError: the lake has nothing to show, or no folder to write to, or the chart library is missing.
@@ -76,7 +79,7 @@ def run(lake: Lake, conf: Config, *, run_id: str) -> dict[str, Any]:
             f"lake {lake.location}: nothing to report of {conf.name}: neither events nor sessions nor scores; "
             "run `offbeat ingest` or `offbeat run` first"
         )
-    maker = _Maker(lake, conf, run_id)
+    maker = _Maker(lake, conf, run_id, pages)
     made: dict[str, Any] = {}
     links = [page.link for page in maker.pages]
     if EXPLORATION_PAGE in links:
@@ -86,16 +89,18 @@ def run(lake: Lake, conf: Config, *, run_id: str) -> dict[str, Any]:
     if EVALUATION_PAGE in links:
         made["evaluation_page"] = maker.write_evaluation_page()
     # Last, since it links to what there is.
-    return {"page": maker.write_run_page(), **made}
+    return {"page": maker.write_run_page(), **made, **maker.written.counts}
 
 
-def write_exploration_page(lake: Lake, conf: Config, *, run_id: str) -> dict[str, str]:
+def write_exploration_page(
+    lake: Lake, conf: Config, *, run_id: str, pages: Pages | None = None
+) -> dict[str, str]:
     """Write the page of exploration alone, and give its path as `exploration_page`; nothing where there are no events.
 
     Raises:
         UsageError: the lake has no folder to write to, or the chart library is missing.
     """
-    maker = _Maker(lake, conf, run_id)
+    maker = _Maker(lake, conf, run_id, pages)
     if EXPLORATION_PAGE not in [page.link for page in maker.pages]:
         return {}
     return {"exploration_page": maker.write_exploration_page()}
@@ -116,11 +121,12 @@ def write_evaluation_page(lake: Lake, conf: Config, *, run_id: str) -> str | Non
 class _Maker:
     """One lake, config and champion (where there is one), from which all pages are gathered."""
 
-    def __init__(self, lake: Lake, conf: Config, run_id: str) -> None:
+    def __init__(self, lake: Lake, conf: Config, run_id: str, written: Pages | None = None) -> None:
         self.lake = lake
         self.conf = conf
         self.run_id = run_id
         self.folder = pages_folder(lake, conf)
+        self.written = written or Pages(self.folder)
         models = conf.output.get("models")
         # A catalog without a folder for models has none.
         self.registry = Registry(lake, conf.name, folder=models) if models or lake.files else None
@@ -179,7 +185,7 @@ class _Maker:
             steps=tuple(step for step in steps if step.step != "report"),
             pages=find_pages(self.folder),
         )
-        return str(write_page(self.folder / INDEX, render_run_page(data)))
+        return self.written.write(INDEX, data.head, lambda: render_run_page(data), always=True)
 
     def write_exploration_page(self) -> str:
         """Write exploration.html; gives its path."""
@@ -189,19 +195,26 @@ class _Maker:
             ON_EXPLORATION_PAGE,
             own=EXPLORATION_PAGE,
         )
-        data = gather_exploration(self.lake, head, model=self.model)
-        return str(write_page(self.folder / EXPLORATION_PAGE, render_exploration_page(data)))
+
+        def render() -> str:
+            return render_exploration_page(gather_exploration(self.lake, head, model=self.model))
+
+        return self.written.write(EXPLORATION_PAGE, head, render)
 
     def write_evaluation_page(self) -> str:
         """Write evaluation.html; gives its path."""
+        head = self._head(
+            f"{self.conf.name}: evaluation",
+            "How well it detects, judged on sessions that no detector has seen.",
+            (*_ON_EVALUATION_PAGE, *CHECKS_ON_PAGE),
+            own=EVALUATION_PAGE,
+        )
+        return self.written.write(EVALUATION_PAGE, head, lambda: self._evaluation_page(head))
+
+    def _evaluation_page(self, head: Head) -> str:
         evaluations = self._of_champion(EVALUATIONS)
         data = EvaluationPageData(
-            head=self._head(
-                f"{self.conf.name}: evaluation",
-                "How well it detects, judged on sessions that no detector has seen.",
-                (*_ON_EVALUATION_PAGE, *CHECKS_ON_PAGE),
-                own=EVALUATION_PAGE,
-            ),
+            head=head,
             detector=self.detector,
             evaluations=gather.gather_evaluations(evaluations, model_version=self.version or "")
             if evaluations is not None
@@ -213,21 +226,25 @@ class _Maker:
             ),
             checks=gather_checks(self.lake, model_version=self.version or ""),
         )
-        return str(write_page(self.folder / EVALUATION_PAGE, render_evaluation_page(data)))
+        return render_evaluation_page(data)
 
     def write_anomalies_page(self) -> str:
         """Write anomalies.html; gives its path."""
+        head = self._head(
+            f"{self.conf.name}: anomalies",
+            "Which causes there are, since when, where, and the strangest sessions of each.",
+            _ON_ANOMALIES_PAGE,
+            own=ANOMALIES_PAGE,
+        )
+        return self.written.write(ANOMALIES_PAGE, head, lambda: self._anomalies_page(head))
+
+    def _anomalies_page(self, head: Head) -> str:
         covariates = dict.fromkeys(name for source in self.conf.source for name in source.columns.covariates)
         shown = list(covariates)
         version = version_among(shown)
         segments = list(dict.fromkeys([*([version] if version else []), *shown]))[:_SEGMENTS]
         data = gather_anomaly_page(
-            self._head(
-                f"{self.conf.name}: anomalies",
-                "Which causes there are, since when, where, and the strangest sessions of each.",
-                _ON_ANOMALIES_PAGE,
-                own=ANOMALIES_PAGE,
-            ),
+            head,
             not_muted(self.lake.read(ANOMALIES)),
             model_version=self.version or "",
             sessions=self._read(SESSIONS),
@@ -235,7 +252,7 @@ class _Maker:
             scores=self.scores,
             segments=segments,
         )
-        return str(write_page(self.folder / ANOMALIES_PAGE, render_anomalies_page(data)))
+        return render_anomalies_page(data)
 
     def _read(self, table: Table) -> DataFrame | None:
         return self.lake.read(table) if self.lake.exists(table) else None

@@ -4,9 +4,57 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
+from offbeat.reports.data import Head
+
 _PAGE_LIMIT = 2_000_000  # bytes; a page must open on a phone and go through mail
+_TOP_BYTES = 20_000  # what a page is made of stands before its styles
+
+
+@dataclass
+class Pages:
+    """Pages in a folder, counted; one that is made of what is the same as before is left as it is.
+
+    Attributes:
+        pages: how many there are.
+        written: how many of them were written.
+    """
+
+    folder: Path
+    pages: int = 0
+    written: int = 0
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """What a step says of them."""
+        return {"pages": self.pages, "pages_written": self.written}
+
+    def write(self, name: str, head: Head, render: Callable[[], str], *, always: bool = False) -> str:
+        """Write a page where it is not there as it would be made now; gives its path.
+
+        Args:
+            render: makes the page; not called where it is there.
+            always: also then.
+        """
+        target = self.folder / name
+        self.pages += 1
+        if always or not is_made_of(target, head):
+            write_page(target, render())
+            self.written += 1
+        return str(target)
+
+
+def is_made_of(page: Path, head: Head) -> bool:
+    """Whether the page is there and says that it was made of just that."""
+    try:
+        with page.open("rb") as stream:
+            top = stream.read(_TOP_BYTES)
+    except FileNotFoundError:
+        return False
+    return f'name="offbeat-made-of" content="{head.made_of}"'.encode() in top
 
 
 def write_page(path: str | Path, html: str) -> Path:

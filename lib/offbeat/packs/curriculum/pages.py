@@ -6,6 +6,8 @@ import csv
 import datetime as dt
 import os
 import tempfile
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +29,7 @@ from offbeat.reports.index import house_pages
 from offbeat.reports.page import Section, render_page
 from offbeat.reports.parts import KeyFigure
 from offbeat.reports.place import generated_from, table_refs
-from offbeat.reports.write import write_page
+from offbeat.reports.write import Pages
 from offbeat.tables import Lake
 from offbeat.training.registry import Registry
 
@@ -43,21 +45,29 @@ _PAGES = (
 
 
 def write_pages(
-    lake: Lake, conf: Config, folder: Path, *, run_id: str, run_date: dt.datetime
+    lake: Lake, conf: Config, pages: Pages, *, run_id: str, run_date: dt.datetime
 ) -> dict[str, str]:
-    """Write the four pages and the CSV files beside them; gives the pages' paths by name.
+    """Write the four pages and the CSV files beside them, where they are not there yet; gives the pages' paths by name.
 
     Raises:
         UsageError: the chart library is not installed.
     """
-    maker = _Pages(lake, conf, folder, run_id, run_date)
-    made = {
-        "curriculum": maker.questions(),
-        "letter": maker.letter(),
-        "slide": maker.slide(),
-        "dictionary": maker.dictionary(),
+    maker = _Pages(lake, conf, pages.folder, run_id, run_date)
+    made: dict[str, tuple[Callable[[Head], str], str, str]] = {
+        "curriculum": (
+            maker.questions,
+            _TITLE,
+            "Every answer is computed from the tables; the questions are the headings.",
+        ),
+        "letter": (maker.letter, "Your questions about the curriculum", "A letter"),
+        "slide": (maker.slide, "The curriculum on one page", ""),
+        "dictionary": (maker.dictionary, "Data dictionary", "What each column of each table is."),
     }
-    return {f"{name}_page": str(write_page(folder / f"{name}.html", html)) for name, html in made.items()}
+    found = {}
+    for name, (make, title, subtitle) in made.items():
+        head = maker.head(title, subtitle, own=f"{name}.html")
+        found[f"{name}_page"] = pages.write(f"{name}.html", head, partial(make, head))
+    return found
 
 
 class _Pages:
@@ -70,21 +80,14 @@ class _Pages:
         scored = Registry(lake, conf.name, folder=models).champion() is not None
         self.pages = (*house_pages(lake, scored=scored), *_PAGES)
 
-    def questions(self) -> str:
+    def questions(self, head: Head) -> str:
         """Every question: answer, chart, table, and under a fold how it was found out."""
         sections = [Section("in-short", "In short", [parts.key_figures(self._figures())])]
         sections += [self._question(answer) for answer in self.answers]
         sections.append(self._recommended())
-        return render_page(
-            self._head(
-                _TITLE,
-                "Every answer is computed from the tables; the questions are the headings.",
-                own="curriculum.html",
-            ),
-            sections,
-        )
+        return render_page(head, sections)
 
-    def letter(self) -> str:
+    def letter(self, head: Head) -> str:
         """The answers as one would write them to the head of curriculum."""
         greeting = "Hello,\n\nyou asked what the access log of the curriculum says. The short answers:"
         body = [parts.paragraph(text) for text in greeting.split("\n\n")]
@@ -97,21 +100,18 @@ class _Pages:
             parts.paragraph("Tables, charts and how each answer was found out: curriculum.html beside it.")
         )
         body.append(parts.paragraph("Best regards"))
-        return render_page(
-            self._head("Your questions about the curriculum", "A letter", own="letter.html"),
-            [Section("letter", "Letter", body)],
-        )
+        return render_page(head, [Section("letter", "Letter", body)])
 
-    def slide(self) -> str:
+    def slide(self, head: Head) -> str:
         """The figures and the answers to the first questions, on one page."""
         few = [answer for answer in self.answers if answer["question"] in "abdef"]
         told = [parts.callout(answer["answer"], title=answer["title"]) for answer in few]
         sections = [
             Section("slide", "The curriculum at a glance", [parts.key_figures(self._figures()), *told])
         ]
-        return render_page(self._head("The curriculum on one page", "", own="slide.html"), sections)
+        return render_page(head, sections)
 
-    def dictionary(self) -> str:
+    def dictionary(self, head: Head) -> str:
         """What each column of each table is, and where the columns of earlier studies are found."""
         columns = [
             Column("column", "column", "code"),
@@ -143,10 +143,7 @@ class _Pages:
         table = parts.table(names, shown, caption="Names of columns in earlier studies", name="study-names")
         intro = "Columns of earlier studies of such logs, and where they are found in the table accesses."
         sections.insert(0, Section("study-names-section", "Names in earlier studies", [table], intro=intro))
-        return render_page(
-            self._head("Data dictionary", "What each column of each table is.", own="dictionary.html"),
-            sections,
-        )
+        return render_page(head, sections)
 
     def _question(self, answer: dict[str, Any]) -> Section:
         exhibit = EXHIBITS[answer["question"]]
@@ -211,8 +208,10 @@ class _Pages:
             f"The first {min(_SHOWN, len(found))} rows; {cut}{len(found):,} are in {file} beside this page.",
         )
 
-    def _head(self, title: str, subtitle: str, *, own: str) -> Head:
-        shown = (T.ACCESSES, *(exhibit.table for exhibit in EXHIBITS.values()))
+    def head(self, title: str, subtitle: str, *, own: str) -> Head:
+        """The top of one of the pages."""
+        exhibits = (*EXHIBITS.values(), RECOMMENDED)
+        shown = (T.ACCESSES, T.ANSWERS, *(exhibit.table for exhibit in exhibits))
         there = {table.name: table for table in shown}.values()
         return Head(
             title=title,

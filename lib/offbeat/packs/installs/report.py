@@ -14,13 +14,14 @@ from offbeat.packs.installs.pictures import threshold_of
 from offbeat.packs.installs.scoring import registry_of
 from offbeat.packs.installs.seen import Seen, gather
 from offbeat.packs.installs.tables import BOTS, INSTALL_CHARTS, INSTALL_SCORES, INSTALL_SEGMENTS
-from offbeat.reports import form, parts, write_page
+from offbeat.reports import form, parts
 from offbeat.reports import run as house
 from offbeat.reports.data import Head, PageRef
 from offbeat.reports.index import house_pages, other_pages
 from offbeat.reports.page import Section, render_page
 from offbeat.reports.parts import KeyFigure
 from offbeat.reports.place import generated_from, pages_folder, table_refs
+from offbeat.reports.write import Pages
 from offbeat.tables import Lake
 from offbeat.tables.contract import EVALUATIONS
 from offbeat.tabular import load_model
@@ -49,15 +50,17 @@ def write_report(lake: Lake, conf: Config, *, run_id: str) -> dict[str, Any]:
     saved = load_model(registry.path(version))
     folder = pages_folder(lake, conf)
     others = other_pages(house_pages(lake, scored=sessions_model is not None), folder, own=_PAGE)
-    seen = gather(lake, conf, version, saved, sessions_model)
-    html = render_page(
-        _head(lake, conf, version, run_id, folder, others),
-        [_found(lake, seen), *sections.build(seen)],
-    )
-    page = write_page(folder / _PAGE, html)
+
+    def render() -> str:
+        seen = gather(lake, conf, version, saved, sessions_model)
+        return render_page(head, [_found(lake, seen), *sections.build(seen)])
+
+    pages = Pages(folder)
+    head = _head(lake, conf, version, run_id, folder, others)
+    page = pages.write(_PAGE, head, render)
     # The house's pages come last: their index links to what there is.
-    pages = house.run(lake, conf, run_id=run_id)
-    return {**pages, "page": str(page), "sessions_page": pages["page"]}
+    made = house.run(lake, conf, run_id=run_id, pages=pages)
+    return {**made, "page": page, "sessions_page": made["page"]}
 
 
 def _head(

@@ -33,7 +33,7 @@ from offbeat.reports.page import render_page
 from offbeat.reports.place import generated_from, pages_folder, table_refs
 from offbeat.reports.run import run, write_exploration_page
 from offbeat.reports.sections import tables_section
-from offbeat.reports.write import write_page
+from offbeat.reports.write import Pages
 from offbeat.tables import Lake
 
 log = logging.getLogger(__name__)
@@ -61,9 +61,8 @@ def report(lake: Lake, conf: Config, *, run_id: str, run_date: dt.datetime) -> d
         return run(lake, conf, run_id=run_id)
     _, version = champion_of(lake, conf)
     folder = pages_folder(lake, conf)
-    exploration = write_exploration_page(lake, conf, run_id=run_id)
-    facts = _facts(lake, conf, version)
-    made = sections.build(facts)
+    pages = Pages(folder)
+    exploration = write_exploration_page(lake, conf, run_id=run_id, pages=pages)
     head = Head(
         title=f"{conf.name}: will it make the Netflix Top 10?",
         subtitle="Two questions, answered by what is known in time; and what the same figures look "
@@ -75,8 +74,11 @@ def report(lake: Lake, conf: Config, *, run_id: str, run_date: dt.datetime) -> d
         generated_from=generated_from(conf),
         pages=other_pages((), folder, own=INDEX),
     )
-    page = write_page(folder / INDEX, render_page(head, [*made, tables_section(head)]))
-    return {"page": str(page), **exploration}
+
+    def render() -> str:
+        return render_page(head, [*sections.build(_facts(lake, conf, version)), tables_section(head)])
+
+    return {"page": pages.write(INDEX, head, render), **exploration, **pages.counts}
 
 
 def _facts(lake: Lake, conf: Config, version: str) -> Facts:
