@@ -88,9 +88,9 @@ def _table(data: AnomalyPageData, groups: Sequence[Group], caption: str, name: s
     if data.version is not None:
         columns.append(Column("version", f"mostly {data.version}" if together else data.version))
     columns += [
-        Column("sessions", "sessions", "count"), Column("share", "share of anomalies (%)", "share"),
+        Column("sessions", "sessions", "count"), Column("share", "share (%)", "share"),
         Column("entities", "entities", "count"), Column("max_score", "largest score", "number"),
-        Column("first", "first seen", "time"), Column("last", "last seen", "time"),
+        Column("first", "first seen", "minute"), Column("last", "last seen", "minute"),
     ]  # fmt: skip
     rows = [
         {

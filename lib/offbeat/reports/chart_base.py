@@ -7,6 +7,8 @@ light, dark and print without being drawn again.
 
 from __future__ import annotations
 
+import textwrap
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -18,6 +20,7 @@ SERIES = tuple(f"var(--c{number})" for number in range(1, 7))
 DASHES = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [1, 3], [10, 4])  # colour is never the only difference
 _HEIGHT = 240
 _LEGEND_LINE = 28  # letters that fit beside each other on a phone
+_TITLE_LINE = 32  # the same, of an axis
 
 Spec = dict[str, Any]
 Rows = Any  # list of dicts or pandas frame; see form.rows_of
@@ -98,10 +101,29 @@ def values(rows: Rows, **fields: str) -> Spec:
 
 
 def axis(field: str, title: str | None, kind: str = "quantitative", **more: Any) -> Spec:
-    """The encoding of a field on an axis; times are drawn in UTC."""
+    """The encoding of a field on an axis; times are drawn in UTC, a title that a phone has no room for in lines."""
     if kind == "temporal":
         more = {"scale": {"type": "utc"}, **more}
-    return {"field": field, "type": kind, "title": title, **more}
+    lines = textwrap.wrap(title, _TITLE_LINE) if title else []
+    return {"field": field, "type": kind, "title": lines if len(lines) > 1 else title, **more}
+
+
+def short(ticks: int | None = 5, **more: Any) -> Spec:
+    """An axis of counts and amounts, written short, each by itself: 0, 500, 1.2k (one pattern for all would say 0k)."""
+    text = "abs(datum.value) < 1 ? format(datum.value, '~g') : format(datum.value, '~s')"
+    return {"labelExpr": text} | ({"tickCount": ticks} if ticks else {}) | more
+
+
+def powers(highest: float) -> list[int]:
+    """Ticks of a log-like axis that knows zero: 0, 1, 10 and so on."""
+    return [0, *(10**power for power in range(12) if 10**power <= highest)]
+
+
+def shares(values: Iterable[float | None]) -> str:
+    """A d3 format for shares on an axis, with as many digits as it takes to tell five ticks apart."""
+    known = [float(value) for value in values if value is not None]
+    across = max([*known, 0.0]) - min([*known, 0.0])
+    return ".0%" if across >= 0.05 else ".1%" if across >= 0.005 else ".2%"  # noqa: PLR2004 - five ticks of one digit
 
 
 def tip(field: str, title: str, kind: str = "nominal", pattern: str | None = None) -> Spec:

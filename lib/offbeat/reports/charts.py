@@ -18,6 +18,9 @@ from offbeat.reports.chart_base import (
     is_share,
     largest,
     plain,
+    powers,
+    shares,
+    short,
     tip,
     values,
 )
@@ -68,8 +71,7 @@ def histogram(rows: Rows, *, threshold: float | None = None, unit: str = "", wha
 
 def _histogram_encoding(title: str, what: str, highest: int) -> Spec:
     # A log-like scale that knows zero: the few strange sessions stay visible beside the many normal ones.
-    ticks = [0, *(10**power for power in range(12) if 10**power <= highest)]
-    tall = {"values": ticks, "labelExpr": "format(datum.value, '~s')"}
+    tall = short(None, values=powers(highest))
     sides = {"domain": list(_SIDES), "range": [SERIES[0], SERIES[5]]}
     return {
         "x": axis("low", title, bin="binned", axis={"format": ".3~g", "tickCount": 10}),
@@ -109,9 +111,10 @@ def bars(
     pattern = ".1%" if is_share(kind) else ",.4~g"
     of_series = [tip("series", "series")] if series else []
     quiet = {"labelLimit": 140, "ticks": False, "domain": False}
+    across = {"format": shares(row[value] for row in rows), "tickCount": 5} if is_share(kind) else short()
     encoding: Spec = {
         "y": axis("y", None, "nominal", sort=labels, axis=quiet),
-        "x": axis("x", title, axis={"format": ".0%" if is_share(kind) else "~s", "tickCount": 5}),
+        "x": axis("x", title, axis=across),
         "tooltip": [tip("y", label), *of_series, tip("x", title, "quantitative", pattern)],
     }
     if series:
@@ -150,7 +153,7 @@ def over_time(
     rows = rows_of(rows)
     days = all(len(str(plain(row[time]))) <= len("2026-05-01") for row in rows)
     across = {"tickCount": 6, "labelOverlap": True} | ({"format": _days_format(rows, time)} if days else {})
-    up = {"format": ".2~%" if is_share(kind) else "~s", "tickCount": 5}
+    up = {"format": ".2~%", "tickCount": 5} if is_share(kind) else short()
     moment = tip("x", "UTC", "temporal", "%Y-%m-%d" if days else "%Y-%m-%d %H:%M")
     pattern = ".2%" if is_share(kind) else ",.4~g"
     encoding: Spec = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from offbeat.reports import charts, form
@@ -97,7 +98,15 @@ def pr_curve(rows: Rows) -> Chart:
 
 
 def lines(
-    rows: Rows, *, x: str, y: str, series: str, x_title: str, title: str, kind: str = "number"
+    rows: Rows,
+    *,
+    x: str,
+    y: str,
+    series: str,
+    x_title: str,
+    title: str,
+    kind: str = "number",
+    order: Sequence[str] = (),
 ) -> Chart:
     """A value against another, one line per series.
 
@@ -105,11 +114,12 @@ def lines(
         rows: `x` and `y` numbers, `series` a text; any order.
         x_title, title: what they are, with units.
         kind: `number`, or `share`: both axes in per cent.
+        order: of the series, where it is not that of their names: the first is drawn the strongest.
     """
     rows = sorted(
         (row for row in rows_of(rows) if row.get(y) is not None), key=lambda row: (row[series], row[x])
     )
-    names = distinct(rows, series)
+    names = [form.visible(each) for each in order] or distinct(rows, series)
     pattern = "~%" if kind == "share" else "~g"
     encoding = {
         "x": axis("x", x_title, axis={"format": pattern, "tickCount": 6}),

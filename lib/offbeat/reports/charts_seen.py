@@ -6,7 +6,20 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from offbeat.reports import form
-from offbeat.reports.chart_base import SERIES, Chart, Rows, Spec, axis, chart, distinct, largest, tip, values
+from offbeat.reports.chart_base import (
+    SERIES,
+    Chart,
+    Rows,
+    Spec,
+    axis,
+    chart,
+    distinct,
+    largest,
+    powers,
+    short,
+    tip,
+    values,
+)
 from offbeat.reports.form import Column, rows_of
 
 _RIBBON = 8  # straight pieces of a ribbon's edge
@@ -33,7 +46,7 @@ def ranges(rows: Rows, *, title: str, what: str, label: str = "range") -> Chart:
             sort=distinct(rows, "range"),
             axis={"labelAngle": -40, "labelOverlap": True, "ticks": False, "labelLimit": 90},
         ),
-        "y": axis("y", what, axis={"format": "~s", "tickCount": 5}),
+        "y": axis("y", what, axis=short()),
         "tooltip": [tip("x", title), tip("y", what, "quantitative", ",")],
     }
     text = f"Bars: {what} by {title}, {len(rows)} ranges{largest(rows, ('range',), 'n', 'count')}."
@@ -53,10 +66,11 @@ def bins(rows: Rows, *, title: str, what: str) -> Chart:
         rows: `low`, `high`, `n`. title: what is on the axis, with unit. what: what is counted.
     """
     rows = rows_of(rows)
+    tall = short(None, values=powers(max((row["n"] for row in rows), default=0)))
     encoding: Spec = {
-        "x": axis("low", title, bin="binned", axis={"format": "~s", "tickCount": 6}),
+        "x": axis("low", title, bin="binned", axis=short(6)),
         "x2": {"field": "high"},
-        "y": axis("n", f"{what} (log-like)", scale={"type": "symlog"}, axis={"tickCount": 4, "format": "~s"}),
+        "y": axis("n", f"{what} (log-like)", scale={"type": "symlog"}, axis=tall),
         "tooltip": [
             tip("low", "from", "quantitative", ".3~g"),
             tip("high", "to", "quantitative", ".3~g"),

@@ -105,6 +105,7 @@ def _detectors_section(rows: Sequence[Evaluation]) -> Section:
         x_title="recall",
         title="precision (0 to 1)",
         kind="share",
+        order=[name for name in best if any(point["detector"] == name for point in points)],
     )
     note = (
         "For each recall the highest precision that it, or a higher one, can have; ties are flagged together."

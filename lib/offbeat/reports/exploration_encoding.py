@@ -31,8 +31,8 @@ def encoding_section(data: ExplorationPageData) -> Section:
     quantities = [] if data.sessions is None else [q for q in data.sessions.quantities if q.before]
     made += [parts.grid(*_histograms(quantity)) for quantity in quantities]
     covariates = data.events.covariates if data.events is not None else ()
-    rows = [_scaled(quantity) for quantity in quantities]
-    rows += [_scaled_covariate(one) for one in covariates if one.numbers is not None]
+    rows = [row for quantity in quantities for row in _scaled(quantity)]
+    rows += [row for one in covariates if one.numbers is not None for row in _scaled_covariate(one)]
     if rows:
         made.append(_quantities(rows))
     categories = [_columns(one) for one in covariates if one.numbers is None and one.top]
@@ -73,35 +73,41 @@ def _histograms(quantity: Quantity) -> list[Markup]:
     ]  # fmt: skip
 
 
-def _scaled(quantity: Quantity) -> dict[str, Any]:
-    row: dict[str, Any] = {"what": f"{quantity.name} ({quantity.unit})" if quantity.unit else quantity.name}
-    for level, said in _LEVELS.items():
-        value = quantity.levels[level]
-        row[said] = value
-        row[f"after {said}"] = float((np.log1p(value) - quantity.center) / quantity.deviation)
-    return row | {
-        "how": f"ln(1 + x), less {form.number(quantity.center)}, by {form.number(quantity.deviation)}"
+def _scaled(quantity: Quantity) -> list[dict[str, Any]]:
+    what = f"{quantity.name} ({quantity.unit})" if quantity.unit else quantity.name
+    before = {said: quantity.levels[level] for level, said in _LEVELS.items()}
+    after = {
+        said: float((np.log1p(value) - quantity.center) / quantity.deviation)
+        for said, value in before.items()
     }
+    how = f"ln(1 + x), less {form.number(quantity.center)}, by {form.number(quantity.deviation)}"
+    return _two_rows(what, before, after, how)
 
 
-def _scaled_covariate(one: Covariate) -> dict[str, Any]:
+def _two_rows(what: str, before: dict[str, float], after: dict[str, float], how: str) -> list[dict[str, Any]]:
+    return [
+        {"what": what, "when": "before", "how": "", **before},
+        {"what": what, "when": "after", "how": how, **after},
+    ]
+
+
+def _scaled_covariate(one: Covariate) -> list[dict[str, Any]]:
     """By the rule of the detectors: median and quartiles, at most five spreads from the middle."""
     numbers = one.numbers or {}
     spread = (numbers["0.75"] - numbers["0.25"]) / _QUARTILES or numbers["deviation"] or 1.0
     encoding = Encoding(one.name, center=numbers["0.5"], scale=spread)
-    row: dict[str, Any] = {"what": one.name}
-    for level, said in _LEVELS.items():
-        key = {0.0: "low", 1.0: "high"}.get(level, f"{level:g}")
-        row[said] = numbers[key]
-        row[f"after {said}"] = float(encoding.encode(np.array([repr(numbers[key])], object))[0, 0])
-    return row | {"how": f"x, less {form.number(numbers['0.5'])}, by {form.number(spread)}, kept within ±5"}
+    keys = {said: {0.0: "low", 1.0: "high"}.get(level, f"{level:g}") for level, said in _LEVELS.items()}
+    before = {said: numbers[key] for said, key in keys.items()}
+    after = {
+        said: float(encoding.encode(np.array([repr(value)], object))[0, 0]) for said, value in before.items()
+    }
+    how = f"x, less {form.number(numbers['0.5'])}, by {form.number(spread)}, kept within ±5"
+    return _two_rows(one.name, before, after, how)
 
 
 def _quantities(rows: list[dict[str, Any]]) -> Markup:
-    columns = [Column("what", "quantity")]
-    for said in _LEVELS.values():
-        columns += [Column(said, said, "number"), Column(f"after {said}", f"{said}, after", "number")]
-    columns.append(Column("how", "how"))
+    levels = (Column(said, said, "number") for said in _LEVELS.values())
+    columns = [Column("what", "quantity"), Column("when", "scaling"), *levels, Column("how", "how")]
     return parts.table(rows, columns, caption="Quantities before and after", name="scaled", filtered=False)
 
 

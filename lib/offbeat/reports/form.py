@@ -110,6 +110,11 @@ def instant(moment: datetime | None) -> str:
     return f"{at:%Y-%m-%d %H:%M:%S}{fraction}{_SPACE}UTC"
 
 
+def minute(moment: datetime | None) -> str:
+    """`2026-05-01 12:03 UTC`, where seconds would only take room; sorted and downloaded they are there."""
+    return NONE if moment is None else f"{utc(moment):%Y-%m-%d %H:%M}{_SPACE}UTC"
+
+
 def iso(moment: datetime) -> str:
     """The instant for machines: `2026-05-01T12:03:04.250000Z`."""
     return utc(moment).isoformat().replace("+00:00", "Z")
@@ -198,6 +203,14 @@ def _time(value: datetime | str) -> str:
     return value if isinstance(value, str) else instant(value)
 
 
+def _minute(value: datetime | str) -> str:
+    return value if isinstance(value, str) else minute(value)
+
+
+def _amount(value: float) -> str:
+    return count(int(value)) if float(value).is_integer() else number(value)
+
+
 def _day(value: date | str) -> str:
     return value if isinstance(value, str) else f"{value:%Y-%m-%d}"
 
@@ -212,9 +225,12 @@ KINDS: dict[str, Callable[[Any], str]] = {
     "percentile": percentile,
     "seconds": duration,
     "time": _time,
+    "minute": _minute,
     "day": _day,
+    "amount": _amount,
+    "interval": str,
 }
-_NUMERIC = frozenset({"count", "number", "share", "signed_share", "percentile", "seconds"})
+_NUMERIC = frozenset({"amount", "count", "number", "share", "signed_share", "percentile", "seconds"})
 
 _VISIBLE: dict[int, str] = {
     **{code: chr(0x2400 + code) for code in range(32) if chr(code) not in "\n\t"},

@@ -247,7 +247,8 @@ def _side_by_side(rows: Sequence[Evaluation], detector: str, split: str) -> Mark
     shown = ("precision", "recall", "f1_scaled", "f1", "pr_auc", "recall_at_budget")
     metrics = [metric for metric in shown if any(r.metric == metric for r in honest)]
     table = []
-    for name in dict.fromkeys(r.detector for r in honest):
+    names = sorted(dict.fromkeys(r.detector for r in honest), key=lambda name: name != detector)
+    for name in names:  # the model of the run first
         own = [r for r in honest if r.detector == name]
         seconds = next((r.seconds for r in own if r.seconds is not None), None)
         table.append({"detector": name, "seconds": seconds} | {r.metric: r.value for r in own})

@@ -125,7 +125,7 @@ EXHIBITS: dict[str, Exhibit] = {
     "h": Exhibit(
         T.FINDINGS,
         _sorted("kind", "what"),
-        (Shown("what", "what"), Shown("kind", "kind"), Shown("number", "number", "number"), Shown("note", "note")),
+        (Shown("what", "what"), Shown("kind", "kind"), Shown("number", "number", "amount"), Shown("note", "note")),
         None,
     ),
     "i": Exhibit(

@@ -75,7 +75,7 @@ def reliability(rows: Rows) -> Chart:
     """
     names = distinct(rows, "series")
     scale = {"type": "symlog", "constant": 0.001}
-    ticks = {"format": "~%", "values": [0, 0.001, 0.01, 0.05, 0.2, 0.5, 1]}
+    ticks = {"labelExpr": "format(datum.value, '~%')", "values": [0, 0.001, 0.01, 0.05, 0.2, 0.5, 1]}
     x = axis("x", "probability given", scale=scale, axis=ticks)
     y = axis("y", "share that installed", scale=scale, axis=ticks)
     data = values(rows, x="x", y="y", low="low", high="high", n="n", series="series")
@@ -112,6 +112,9 @@ def importance(rows: Rows) -> Chart:
     return charts.bars(rows, label="label", value="x", title="fall of PR-AUC when shuffled")
 
 
+_ACROSS = "observation: training, then test"
+
+
 def errors(rows: Rows) -> Chart:
     """Error per observation, training region first, spikes marked by what they were.
 
@@ -124,7 +127,7 @@ def errors(rows: Rows) -> Chart:
     shape = {"domain": kinds, "range": [_KINDS[kind][0] for kind in kinds]}
     colour = {"domain": kinds, "range": [_KINDS[kind][1] for kind in kinds]}
     legend = {"title": None, "columns": 1}
-    x = axis("x", "observation: training region, then test region", axis={"tickCount": 6, "grid": False})
+    x = axis("x", _ACROSS, axis={"tickCount": 6, "grid": False})
     y = axis("y", "error (nats)", axis={"tickCount": 5})
     tips = [tip("series", "click"), tip("y", "error", "quantitative", ".4~g"), tip("low", "clicks before it")]
     thin = {"type": "line", "color": "var(--line)", "strokeWidth": 1}
@@ -158,7 +161,7 @@ def _rules(border: float | None, limit: float | None) -> list[Spec]:
     if border is not None:
         data = {"values": [{"x": border - 0.5}]}
         mark = {"type": "rule", "strokeWidth": 1.5}
-        found.append({"data": data, "mark": mark, "encoding": {"x": axis("x", None)}})
+        found.append({"data": data, "mark": mark, "encoding": {"x": axis("x", _ACROSS)}})
     if limit is not None:
         data = {"values": [{"y": limit}]}
         mark = {"type": "rule", "strokeDash": [5, 4], "strokeWidth": 1.5}

@@ -88,11 +88,11 @@ def table_of(rows: list[Row], name: str, caption: str) -> Markup:
         )
     columns = [
         Column("model", "model"),
-        Column("split", "split by"),
+        *(Column(metric, said, "interval") for metric, said in METRICS.items()),
         Column("basis", "basis"),
+        Column("split", "split by"),
         Column("n", "titles", "count"),
         Column("positives", "charting", "count"),
-        *(Column(metric, said) for metric, said in METRICS.items()),
         Column("note", "note"),
     ]
     return parts.table(

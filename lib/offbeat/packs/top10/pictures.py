@@ -7,7 +7,7 @@ from typing import Any
 
 from offbeat.packs.top10.shown import CLEANED, RAW, Group, Shown, grouped, rows_of, top
 from offbeat.packs.top10.treemap import WHOLE, Box, squarify
-from offbeat.reports.chart_base import SERIES, Chart, Spec, axis, chart, tip, values
+from offbeat.reports.chart_base import SERIES, Chart, Spec, axis, chart, short, tip, values
 from offbeat.reports.form import Column
 
 _BARS = 15
@@ -15,6 +15,9 @@ _TILES = 24
 _BUBBLES = 150
 _TILE_TEXT = 90  # area of a tile that has room for its name
 _HEIGHT = 360
+_LABEL = 110  # pixels of a name, at most
+# A name is written where its tile has room for it, at the width that the page has.
+_FITTING = f"(datum.x2 - datum.x) * width / 100 > min({_LABEL}, 6.5 * length(datum.label)) ? datum.label : ''"
 _VIEW: Spec = {
     "name": "view",
     "value": CLEANED,
@@ -49,7 +52,7 @@ def title_bars(shown: Sequence[Shown]) -> Chart:
             sort={"field": "place"},
             axis={"labelLimit": 170, "ticks": False, "domain": False},
         ),
-        "x": axis("x", None, axis={"format": "~s", "tickCount": 5}),
+        "x": axis("x", None, axis=short()),
         "tooltip": [tip("y", "title"), tip("x", "value", "quantitative", ",.4~g")],
     }
     spec = {
@@ -164,6 +167,7 @@ def _treemap(rows: list[dict[str, Any]], what: str, text: str) -> Chart:
             {"filter": "datum.view == view"},
             {"calculate": "(datum.x + datum.x2) / 2", "as": "cx"},
             {"calculate": "(datum.y + datum.y2) / 2", "as": "cy"},
+            {"calculate": _FITTING, "as": "fitting"},
         ],
         "layer": [
             {
@@ -171,8 +175,8 @@ def _treemap(rows: list[dict[str, Any]], what: str, text: str) -> Chart:
                 "encoding": {**place, "color": colour, "tooltip": tips},
             },
             {
-                "mark": {"type": "text", "limit": 110, "fontSize": 11},
-                "encoding": {**middle, "text": {"field": "label"}},
+                "mark": {"type": "text", "limit": _LABEL, "fontSize": 11},
+                "encoding": {**middle, "text": {"field": "fitting"}},
             },
         ],
     }
@@ -222,8 +226,8 @@ def director_bubbles(shown: Sequence[Shown]) -> Chart:
         "indexof(lower(datum.which), lower(title)) >= 0 && indexof(lower(datum.cast), lower(actor)) >= 0"
     )
     encoding: Spec = {
-        "x": axis("x", "mean Metascore", scale={"zero": False}),
-        "y": axis("y", "mean weeks in the Top 10"),
+        "x": axis("x", "mean Metascore", scale={"zero": False, "padding": 14}, axis={"tickCount": 8}),
+        "y": axis("y", "mean weeks in the Top 10", axis={"tickCount": 8}),
         "size": {
             "field": "n",
             "type": "quantitative",
