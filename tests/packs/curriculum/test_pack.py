@@ -18,6 +18,7 @@ from offbeat.ingest.run import run as ingest
 from offbeat.packs.curriculum import pack
 from offbeat.packs.curriculum import tables as T
 from offbeat.packs.curriculum.pages import write_pages
+from offbeat.reports.write import Pages
 from offbeat.tables import Lake
 from offbeat.tables.contract import EVENTS
 
@@ -36,7 +37,8 @@ def answered(spark, conf, folder):
     ingest(lake, conf, run_date=NOW)
     pack.sessionize(lake, conf, run_id="r", run_date=NOW)
     counts = pack.after_score(lake, conf, "none")
-    pages = write_pages(lake, conf, folder, run_id="r", run_date=NOW)
+    assert pack.after_score(lake, conf, "none") == {}  # nothing new: nothing is answered twice
+    pages = write_pages(lake, conf, Pages(folder), run_id="r", run_date=NOW)
     return lake, counts, {name: Path(path).read_text(encoding="utf-8") for name, path in pages.items()}
 
 

@@ -112,6 +112,7 @@ def test_log_truth_and_minutes(spark, as_sessions, tmp_path):
     minutes = lake.read(MINUTES_VIEWED)
     assert minutes.where("minutes_true IS NOT NULL").count() == 0  # only evaluation reads the truth
     check_what_the_truth_says_of_the_model(pack, lake, conf, version)
+    assert pack.after_score(lake, conf, version) == {}  # and what it has written stays where nothing is new
     total = lake.read(MINUTES_VIEWED).groupBy().sum().first()
     assert total["sum(minutes_true)"] == pytest.approx(truth["minutes_true"].sum())
     assert total["sum(minutes_flagged)"] > 0
