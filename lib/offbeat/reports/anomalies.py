@@ -84,13 +84,13 @@ def _table(data: AnomalyPageData, groups: Sequence[Group], caption: str, name: s
     together = name == "families"
     columns = [Column("cause", "cause", link="link")]
     if together:
-        columns.append(Column("versions", f"{data.version}s", "count"))
+        columns.append(Column("versions", "versions", "count"))
     if data.version is not None:
         columns.append(Column("version", f"mostly {data.version}" if together else data.version))
     columns += [
         Column("sessions", "sessions", "count"), Column("share", "share (%)", "share"),
         Column("entities", "entities", "count"), Column("max_score", "largest score", "number"),
-        Column("first", "first seen", "minute"), Column("last", "last seen", "minute"),
+        Column("first", "first seen (UTC)", "minute"), Column("last", "last seen (UTC)", "minute"),
     ]  # fmt: skip
     rows = [
         {

@@ -111,8 +111,8 @@ def instant(moment: datetime | None) -> str:
 
 
 def minute(moment: datetime | None) -> str:
-    """`2026-05-01 12:03 UTC`, where seconds would only take room; sorted and downloaded they are there."""
-    return NONE if moment is None else f"{utc(moment):%Y-%m-%d %H:%M}{_SPACE}UTC"
+    """`2026-05-01 12:03`, in UTC as its column says, where seconds would only take room; downloaded they are there."""
+    return NONE if moment is None else f"{utc(moment):%Y-%m-%d %H:%M}"
 
 
 def iso(moment: datetime) -> str:
