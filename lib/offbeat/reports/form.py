@@ -229,6 +229,7 @@ KINDS: dict[str, Callable[[Any], str]] = {
     "day": _day,
     "amount": _amount,
     "interval": str,
+    "words": str,
 }
 _NUMERIC = frozenset({"amount", "count", "number", "share", "signed_share", "percentile", "seconds"})
 

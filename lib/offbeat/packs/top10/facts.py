@@ -93,7 +93,7 @@ def table_of(rows: list[Row], name: str, caption: str) -> Markup:
         Column("split", "split by"),
         Column("n", "titles", "count"),
         Column("positives", "charting", "count"),
-        Column("note", "note"),
+        Column("note", "note", "words"),
     ]
     return parts.table(
         lines,

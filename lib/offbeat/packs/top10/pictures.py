@@ -16,8 +16,12 @@ _BUBBLES = 150
 _TILE_TEXT = 90  # area of a tile that has room for its name
 _HEIGHT = 360
 _LABEL = 110  # pixels of a name, at most
-# A name is written where its tile has room for it, at the width that the page has.
-_FITTING = f"(datum.x2 - datum.x) * width / 100 > min({_LABEL}, 6.5 * length(datum.label)) ? datum.label : ''"
+# As much of a name is written as its tile has room for at the width of the page; nothing where that is too little.
+_ROOM = f"floor(min({_LABEL}, (datum.x2 - datum.x) * width / 100) / 6.3)"
+_FITTING = (
+    f"length(datum.label) <= {_ROOM} ? datum.label : "
+    f"{_ROOM} < 6 ? '' : slice(datum.label, 0, {_ROOM} - 1) + '…'"
+)
 _VIEW: Spec = {
     "name": "view",
     "value": CLEANED,
