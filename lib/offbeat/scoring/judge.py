@@ -13,26 +13,23 @@ from pyspark.sql import functions as F
 
 from offbeat.detectors.base import EventScores, Sequences
 from offbeat.detectors.encoding import encode_sessions
-from offbeat.detectors.vocabulary import Vocabulary
 from offbeat.scoring.carrier import Carrier
+from offbeat.scoring.details import DETAIL, detail_of, detail_type, strangest_of
 from offbeat.scoring.explain import ACTIONS, Explanation, explain
 from offbeat.scoring.verdicts import is_flagged, judge, unknown_share
 from offbeat.sessions.build import NO_NULL_MAP
 from offbeat.training.artifact import Artifact
 
-_EXPECTED = "array<struct<event:string,probability:float>>"
-_DETAIL = f"struct<position:int,event:string,probability:float,rank:int,surprise:float,expected:{_EXPECTED}>"
 # Columns of a session that its anomaly or prediction carries; null in the result where it has neither.
 CARRIED = ("entity", "start", "end", "events", "times", "event_ids", "covariates")
 JUDGED = (
     "session_id string, score float, percentile float, verdict string, threshold float, unknown_share float, "
-    f"detail array<{_DETAIL}>, kind string, positions array<int>, nearest array<string>, edits array<string>, "
-    "action string, entity string, start timestamp, end timestamp, events array<string>, times array<timestamp>, "
-    "event_ids array<string>, covariates map<string,string>, break_probability float, "
+    f"detail {DETAIL}, actual {DETAIL}, kind string, positions array<int>, nearest array<string>, "
+    "edits array<string>, action string, entity string, start timestamp, end timestamp, events array<string>, "
+    "times array<timestamp>, event_ids array<string>, covariates map<string,string>, break_probability float, "
     "n_events int, mix array<bigint>"
 )
 _TOGETHER = 400_000  # events; with all that a session carries about 40 MB
-_EXPECTED_TYPE = pa.list_(pa.struct([("event", pa.string()), ("probability", pa.float32())]))
 
 
 @dataclass(frozen=True)
@@ -172,7 +169,7 @@ def _explained(
     chosen = sequences.take(detailed)
     scores = model.detector.surprise(chosen, rules.top_k)
     names = batch.column("events").take(pa.array(detailed))
-    detail = None if scores is None else _detail(scores, chosen, names, model.vocabulary)
+    detail = None if scores is None else detail_of(scores, chosen, names, model.vocabulary)
     within = np.flatnonzero(flagged[detailed])
     odd, odd_names = chosen.take(within), names.take(pa.array(within))
     odd_scores = None if scores is None else scores.take(within)
@@ -190,6 +187,7 @@ def _explained(
     reasons = [reasons[number] for number in kind]
     return {
         "detail": _scattered(detail, detailed, batch.num_rows),
+        "actual": _scattered(strangest_of(detail, odd_scores, within), flagged_rows, batch.num_rows),
         **_reasons(reasons, flagged_rows, batch.num_rows),
     }
 
@@ -218,7 +216,8 @@ def _alike(
 
 
 def _nothing_explained(n: int) -> dict[str, pa.Array]:
-    return {"detail": pa.nulls(n, _detail_type()), **_reasons([], np.zeros(0, dtype=np.int64), n)}
+    nothing = pa.nulls(n, detail_type())
+    return {"detail": nothing, "actual": nothing, **_reasons([], np.zeros(0, dtype=np.int64), n)}
 
 
 def _reasons(reasons: list[Explanation], rows: np.ndarray, n: int) -> dict[str, pa.Array]:
@@ -236,53 +235,7 @@ def _reasons(reasons: list[Explanation], rows: np.ndarray, n: int) -> dict[str, 
 def _scattered(values: pa.Array | None, rows: np.ndarray, n: int) -> pa.Array:
     """An array of `n` that has `values` at `rows` and null elsewhere."""
     if values is None:
-        return pa.nulls(n, _detail_type())
+        return pa.nulls(n, detail_type())
     place = np.full(n, -1, dtype=np.int64)
     place[rows] = np.arange(len(rows))
     return values.take(pa.array(place, mask=place < 0))
-
-
-def _detail_type() -> pa.DataType:
-    fields = [
-        ("position", pa.int32()),
-        ("event", pa.string()),
-        ("probability", pa.float32()),
-        ("rank", pa.int32()),
-        ("surprise", pa.float32()),
-        ("expected", _EXPECTED_TYPE),
-    ]
-    return pa.list_(pa.struct(fields))
-
-
-def _detail(scores: EventScores, sequences: Sequences, names: pa.Array, vocabulary: Vocabulary) -> pa.Array:
-    """Per session the list of its scored positions as structs; its end is called `<end>`."""
-    lengths = np.diff(scores.offsets)
-    position = np.arange(len(scores.rank)) - np.repeat(scores.offsets[:-1], lengths)
-    at_end = position == np.repeat(sequences.lengths, lengths)
-    flat_names = names.flatten().cast(pa.string())
-    event_at = np.repeat(sequences.offsets[:-1], lengths) + position
-    event = flat_names.take(pa.array(event_at, mask=at_end)).fill_null("<end>")
-    k = scores.expected.shape[1]
-    tokens = pa.array(vocabulary.tokens, pa.string())
-    expected = pa.ListArray.from_arrays(
-        pa.array(np.arange(len(scores.rank) + 1) * k, pa.int32()),
-        pa.StructArray.from_arrays(
-            [
-                tokens.take(pa.array(scores.expected.reshape(-1).astype(np.int32))),
-                pa.array(scores.expected_probability.reshape(-1), pa.float32()),
-            ],
-            names=["event", "probability"],
-        ),
-    )
-    structs = pa.StructArray.from_arrays(
-        [
-            pa.array(position, pa.int32()),
-            event,
-            pa.array(scores.probability, pa.float32()),
-            pa.array(scores.rank, pa.int32()),
-            pa.array(scores.surprise, pa.float32()),
-            expected,
-        ],
-        fields=list(_detail_type().value_type.fields),
-    )
-    return pa.ListArray.from_arrays(pa.array(scores.offsets, pa.int32()), structs)

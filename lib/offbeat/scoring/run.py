@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from offbeat.config import Config
@@ -26,8 +26,6 @@ from offbeat.training.artifact import pack_artifact
 from offbeat.training.registry import Registry
 
 log = logging.getLogger(__name__)
-
-_ODD_EVENTS = 10  # events that an anomaly shows against what was expected, the strangest first
 
 
 class Scorer:
@@ -129,7 +127,7 @@ class Scorer:
             }
         )
         flagged = stamped.where(F.col("verdict").isin(*FLAGGED))
-        anomalies = mark_muted(flagged.withColumn("actual", _odd_events()), read_feedback(self.lake))
+        anomalies = mark_muted(flagged, read_feedback(self.lake))
         events = stamped.where("detail IS NOT NULL").selectExpr(
             "session_id", "model_version", "run_id", "inline(detail)"
         )
@@ -216,14 +214,3 @@ def _latest(changes: DataFrame) -> tuple[DataFrame, int]:
     last = changes.where("_change_type <> 'update_preimage'").withColumn("_place", F.row_number().over(order))
     latest = last.where("_place = 1").drop("_place")
     return latest, latest.where("_change_type = 'delete'").count() if facts["deleted"] else 0
-
-
-def _odd_events() -> Column:
-    """The events that stand out, strangest first: those at the fault's places and those that surprise most."""
-    by_surprise = F.array_sort(
-        F.coalesce(F.col("detail"), F.array()),
-        lambda a, b: (
-            F.when(a["surprise"] > b["surprise"], -1).when(a["surprise"] < b["surprise"], 1).otherwise(0)
-        ),
-    )
-    return F.slice(by_surprise, 1, _ODD_EVENTS)
