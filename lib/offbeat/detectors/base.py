@@ -249,6 +249,24 @@ class Detector(ABC):
             totals[within] = np.diff(sums)
         return scores, totals
 
+    def least_score(
+        self,
+        sequences: Sequences,  # noqa: ARG002 - for those that can
+        session: np.ndarray,
+        place: np.ndarray,  # noqa: ARG002
+        event: np.ndarray,  # noqa: ARG002
+    ) -> np.ndarray:
+        """What sessions score at least that are like some of `sequences` and go on otherwise; float32, [n].
+
+        Args:
+            session, place: int64, [n]: like which one, up to which of its events.
+            event: int64, [n]: vocabulary number of what comes there instead; below 0 where nothing does.
+
+        Returns:
+            0 for a detector that can't tell before it scores them.
+        """
+        return np.zeros(len(session), np.float32)
+
     def surprise(self, sequences: Sequences, top_k: int = 5) -> EventScores | None:  # noqa: ARG002 - for those that can
         """Probability, rank and expectation per position; None where the detector has no view of positions."""
         return None

@@ -14,6 +14,7 @@ import numpy as np
 from offbeat.detectors.base import Detector, EventScores, History, Progress, Sequences
 from offbeat.detectors.covariates import Covariates
 from offbeat.detectors.detail import event_scores
+from offbeat.detectors.foresight import Foresight
 from offbeat.detectors.forward import Network, NoFastPath
 from offbeat.detectors.options import read_settings
 from offbeat.detectors.settings import RecurrentSettings
@@ -161,15 +162,24 @@ class Recurrent(Detector):
         scores, totals = self._swept(self.network, sequences, limits)
         return scores, np.where(scores <= limits, totals, np.inf)
 
+    def least_score(
+        self, sequences: Sequences, session: np.ndarray, place: np.ndarray, event: np.ndarray
+    ) -> np.ndarray:
+        """See `Detector`; each of `sequences` is fed once."""
+        if self.network is None or not self.by_event:
+            return super().least_score(sequences, session, place, event)
+        return Foresight(self.network, self.steps(sequences), self.unknown).least(session, place, event)
+
     def _swept(
         self, network: Network, sequences: Sequences, limits: np.ndarray | None
     ) -> tuple[np.ndarray, np.ndarray]:
         """The largest surprise and the sum of all of each session, slab by slab."""
         found, totals, first = [np.zeros(0, np.float32)], [np.zeros(0, np.float64)], 0
+        share = self.share or limits is not None  # changes of one session always begin alike
         for slab in sequences.slabs(self.slab_events):
             own = None if limits is None else limits[first : first + len(slab)]
             steps, first = self.steps(slab), first + len(slab)
-            most, total = sweep_surprise(network, steps, unknown=self.unknown, share=self.share, limits=own)
+            most, total = sweep_surprise(network, steps, unknown=self.unknown, share=share, limits=own)
             found.append(most)
             totals.append(total)
         return np.concatenate(found), np.concatenate(totals)

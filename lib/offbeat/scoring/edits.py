@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from offbeat.detectors.base import EventScores, Sequences, offsets_of, ragged_index
+from offbeat.detectors.vocabulary import END
 
 KINDS = ("missing", "repeated", "inserted", "new_event", "wrong_order")
 MISSING, REPEATED, INSERTED, NEW_EVENT, WRONG_ORDER = range(len(KINDS))
@@ -161,4 +162,33 @@ def changed(sessions: Sequences, edits: Edits, windows: np.ndarray) -> Sequences
         ends=sessions.ends[edits.session] & (last == sessions.lengths[edits.session]),
         gaps=None,
         covariates={name: values[edits.session] for name, values in sessions.covariates.items()},
+    )
+
+
+def first_changes(sessions: Sequences, edits: Edits, windows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Where each changed sequence may first differ from its session's window, and the event that it has there.
+
+    Returns:
+        int64, [n]: the place, counted from the window's first event; and the vocabulary number, -1 where it is over.
+    """
+    first, last = windows[edits.session].T
+    place = np.where(edits.to >= 0, np.minimum(edits.position, edits.to), edits.position)
+    moved_up = (edits.to >= 0) & (edits.to < edits.position)
+    after = _at(sessions, edits.session, place + 1, place + 1 < last)
+    ended = sessions.ends[edits.session] & (last == sessions.lengths[edits.session])
+    after = np.where(place + 1 < last, after, np.where(ended, END, -1))
+    return place - first, np.where((edits.kind == MISSING) | moved_up, edits.event, after)
+
+
+def inside(sessions: Sequences, windows: np.ndarray) -> Sequences:
+    """What lies in the windows, as `changed` sees it."""
+    first, last = windows.T
+    events = ragged_index(sessions.offsets[:-1] + first, last - first)
+    return Sequences(
+        ids=sessions.ids[events],
+        offsets=offsets_of(last - first),
+        starts=sessions.starts & (first == 0),
+        ends=sessions.ends & (last == sessions.lengths),
+        gaps=None,
+        covariates=sessions.covariates,
     )

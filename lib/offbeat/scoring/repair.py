@@ -23,6 +23,8 @@ from offbeat.scoring.edits import (
     Edits,
     changed,
     find_edits,
+    first_changes,
+    inside,
     strangest_places,
 )
 
@@ -41,6 +43,7 @@ _WAYS = {
 _LN_WAYS = np.array([math.log(_WAYS[kind]) for kind in KINDS])
 _MOST_EVENTS = 400  # longer sessions are repaired inside a window of this many events around the place
 _EVENTS_A_CALL = 1 << 20  # of changed sequences
+_EVENTS_AHEAD = 1 << 15  # of sessions whose states are held at a time
 _FIRST_TRIED = (
     4  # edits of a session that none repairs: the most promising, then four times as many, and so on
 )
@@ -138,10 +141,25 @@ class _Search:
         self.told = np.full(len(edits), np.inf)
 
     def find_normal(self) -> None:
-        """Score all edits as far as the threshold."""
+        """Score as far as the threshold all edits whose first change doesn't lie above it."""
         limits = self.thresholds[self.edits.session]
-        totals = self._score(np.arange(len(self.edits)), limits)
+        self._look_ahead()
+        left = np.flatnonzero(self.after <= limits)
+        totals = np.full(len(self.edits), np.inf)
+        totals[left] = self._score(left, limits)
         self.told = np.where(self.after <= limits, totals + _LN_WAYS[self.edits.kind], np.inf)
+
+    def _look_ahead(self) -> None:
+        """Bring `after` of all edits up to what is known of their first change, some sessions at a time."""
+        whole = inside(self.sessions, self.windows)
+        place, event = first_changes(self.sessions, self.edits, self.windows)
+        cuts = np.searchsorted(whole.offsets, np.arange(0, whole.offsets[-1] + _EVENTS_AHEAD, _EVENTS_AHEAD))
+        for low, high in itertools.pairwise(np.unique(np.append(cuts.clip(0, len(whole)), len(whole)))):
+            rows = slice(self.bounds[low], self.bounds[high])
+            session = self.edits.session[rows] - low
+            self.after[rows] = self.detector.least_score(
+                whole.slice(low, high), session, place[rows], event[rows]
+            )
 
     def find_least_strange(self, own: np.ndarray) -> None:
         """Of sessions that no edit makes normal, score edits until the least strange one is known.
