@@ -44,6 +44,8 @@ _EMBEDDED = {
     "spark.databricks.delta.snapshotPartitions": "2",
     "spark.sql.sources.parallelPartitionDiscovery.parallelism": "4",
     "spark.sql.execution.arrow.maxRecordsPerBatch": "10000",
+    # So that no core waits long for the last task of another; what is small is read in as few tasks as before.
+    "spark.sql.files.maxPartitionBytes": "32m",
 }
 # Where Spark is a service of others (Databricks serverless), few settings can be made, and nothing can be kept.
 _REFUSED = ("CONFIG_NOT_AVAILABLE", "CANNOT_MODIFY_CONFIG", "NOT_SUPPORTED_WITH_SERVERLESS")
