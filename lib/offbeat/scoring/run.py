@@ -19,13 +19,16 @@ from offbeat.scoring.verdicts import FLAGGED
 from offbeat.spark import keep, let_go
 from offbeat.tables.contract import ANOMALIES, EVENT_SCORES, SESSION_SCORES, SESSIONS
 from offbeat.tables.lake import Lake, Txn
-from offbeat.tables.table import Table
+from offbeat.tables.table import Table, literal
 from offbeat.tables.views import ensure_verdicts
 from offbeat.tables.watching import DRIFT, PREDICTIONS
 from offbeat.training.artifact import pack_artifact
 from offbeat.training.registry import Registry
 
 log = logging.getLogger(__name__)
+
+
+_DETAILS = (EVENT_SCORES, PREDICTIONS, ANOMALIES)  # written before the scores
 
 
 class Scorer:
@@ -66,16 +69,26 @@ class Scorer:
         self.predicts = False
         self.drift = 0.0
 
+    def write_whole(self, sessions: DataFrame) -> None:
+        """Score all sessions for a model that has no score yet; what a run wrote that was killed on its way goes."""
+        for table in _DETAILS:
+            if not self._is_empty(table):
+                self.lake.delete(table, f"model_version = {literal(self.version)}")
+        self._score(sessions, None, 0, None)
+
     def write_batch(self, changes: DataFrame, batch_id: int, query_id: str) -> None:
         """Score one batch of the change feed of sessions; a batch that is tried again writes once."""
         latest, n_gone = _latest(changes)
         gone = latest.where("_change_type = 'delete'").select("session_id")
-        judged = judge_sessions(latest.where("_change_type <> 'delete'"), self.carrier, self.rules)
-        judged = keep(judged)
+        there = latest.where("_change_type <> 'delete'")
+        self._score(there, gone, batch_id, (f"score:{query_id}", batch_id))
+        self.counts["sessions_gone"] += n_gone
+
+    def _score(self, sessions: DataFrame, gone: DataFrame | None, batch_id: int, txn: Txn | None) -> None:
+        judged = keep(judge_sessions(sessions, self.carrier, self.rules))
         try:
             self._watch_drift(judged, batch_id)
-            self.counts["sessions_gone"] += n_gone
-            self._write(judged, gone, (f"score:{query_id}", batch_id))
+            self._write(judged, gone, txn)
         finally:
             let_go(judged)
 
@@ -117,8 +130,11 @@ class Scorer:
         for name, n in observed.counted.items():
             self.counts[name] += n
 
-    def _write(self, judged: DataFrame, gone: DataFrame, txn: Txn) -> None:
-        """Details first, scores last: who sees a score finds its anomaly."""
+    def _write(self, judged: DataFrame, gone: DataFrame | None, txn: Txn | None) -> None:
+        """Details first, scores last: who sees a score finds its anomaly.
+
+        Args: gone: ids of sessions that are no more; None where the model has scored none yet.
+        """
         stamped = judged.withColumns(
             {
                 "model_version": F.lit(self.version),
@@ -139,8 +155,9 @@ class Scorer:
                 "predicted_at": F.col("scored_at"),
             }
         )
-        known = self._has_scores()
-        ids = judged.select("session_id").unionByName(gone)
+        ids = None
+        if gone is not None and not self.is_first:
+            ids = judged.select("session_id").unionByName(gone)
         written = [
             (EVENT_SCORES, events),
             (PREDICTIONS, predictions),
@@ -150,7 +167,7 @@ class Scorer:
         for table, rows in written:
             if table is PREDICTIONS and not self.predicts and self._is_empty(table):
                 continue  # most batches of a log that is complete: a commit less
-            if known:
+            if ids is not None:
                 self.lake.replace(table, rows, ids, within={"model_version": self.version}, txn=txn)
             else:
                 self.lake.append(table, rows, txn=txn)
@@ -160,8 +177,10 @@ class Scorer:
             return True
         return self.lake.read(table).where(F.col("model_version") == self.version).isEmpty()
 
-    def _has_scores(self) -> bool:
-        return not self._is_empty(SESSION_SCORES)
+    @property
+    def is_first(self) -> bool:
+        """Whether the model has scored no session yet."""
+        return self._is_empty(SESSION_SCORES)
 
 
 def run(
@@ -194,11 +213,27 @@ def run(
     carrier = carry(lake.spark, version, packed)
     scorer = Scorer(lake, conf, version, carrier, run_id=run_id, scored_at=run_date)
     start = Start.of(lake, conf.name, version)
+    if start is None and scorer.is_first:
+        start = _score_whole(lake, scorer, conf.name, version)
+    start = start or Start.of_whole(conf.name, version)
     if lake.version(SESSIONS) > start.sessions_version:
         changes = lake.read_stream(SESSIONS, options=start.options)
         lake.drain(changes, scorer.write_batch, checkpoint=start.checkpoint)
     ensure_verdicts(lake)
     return {**scorer.counts, "drift": round(scorer.drift, 4), "model_version": version}
+
+
+def _score_whole(lake: Lake, scorer: Scorer, name: str, version: str) -> Start:
+    """Score the sessions as they are, and note where a stream goes on.
+
+    As a table they are read by the columns that are needed; the first batch of a stream would be read whole, row by
+    row. What is added meanwhile comes again with the stream, and is written once.
+    """
+    sessions_version = lake.version(SESSIONS)
+    scorer.write_whole(lake.read(SESSIONS))
+    start = Start.after(sessions_version, name, version)
+    start.note(lake, name, version)
+    return start
 
 
 def _latest(changes: DataFrame) -> tuple[DataFrame, int]:

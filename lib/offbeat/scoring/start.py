@@ -19,13 +19,28 @@ class Start(NamedTuple):
     checkpoint: str
 
     @classmethod
-    def of(cls, lake: Lake, name: str, version: str) -> Start:
-        """The start of a model's stream."""
+    def of(cls, lake: Lake, name: str, version: str) -> Start | None:
+        """The start that was noted of a model's stream; None where none was."""
         found = lake.property(SESSION_SCORES, f"{_PROPERTY}.{name}.{version}")
         if found is None:
-            return cls(_WHOLE, f"score/{name}/{version}")
+            return None
         after, _, checkpoint = found.partition(" ")
         return cls(int(after), checkpoint)
+
+    @classmethod
+    def of_whole(cls, name: str, version: str) -> Start:
+        """The start of a stream that nobody has noted one of: all sessions come first."""
+        return cls(_WHOLE, f"score/{name}/{version}")
+
+    @classmethod
+    def after(cls, sessions_version: int, name: str, version: str) -> Start:
+        """A fresh stream of what comes after a version of sessions."""
+        return cls(sessions_version, f"score/{name}/{version}/{uuid4().hex}")
+
+    def note(self, lake: Lake, name: str, version: str) -> None:
+        """Let the model's scoring go on from here."""
+        said = f"{self.sessions_version} {self.checkpoint}"
+        lake.set_property(SESSION_SCORES, f"{_PROPERTY}.{name}.{version}", said)
 
     @property
     def options(self) -> dict[str, str]:
@@ -45,5 +60,4 @@ def begin_anew(lake: Lake, name: str, version: str, *, is_up_to_date: bool) -> N
         is_up_to_date: whether the model has scored all sessions as they are; else it scores all of them again.
     """
     after = lake.version(SESSIONS) if is_up_to_date else _WHOLE
-    start = f"{after} score/{name}/{version}/{uuid4().hex}"
-    lake.set_property(SESSION_SCORES, f"{_PROPERTY}.{name}.{version}", start)
+    Start.after(after, name, version).note(lake, name, version)
