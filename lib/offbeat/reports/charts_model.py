@@ -20,6 +20,8 @@ from offbeat.reports.chart_base import (
 )
 from offbeat.reports.form import Column, rows_of
 
+_MIDDLE = 0.5  # of an axis from 0 to 1
+
 
 def intervals(rows: Rows, *, label: str, title: str, series: str) -> Chart:
     """Values with their intervals, one line per label, series side by side.
@@ -82,7 +84,10 @@ def pr_curve(rows: Rows) -> Chart:
         "shape": "diamond",
         "opacity": 1,
     }
-    label = {"type": "text", "align": "right", "dx": -10, "dy": 14}
+    # Towards the middle, so that the text stays on the picture.
+    to_left = bool(chosen) and chosen[0]["recall"] > _MIDDLE
+    side = {"align": "right", "dx": -10} if to_left else {"align": "left", "dx": 10}
+    label = {"type": "text", "dy": 14, **side}
     curve, there = values(rows, **names), values(chosen, **names, text="text")
     layers = [
         {"data": curve, "mark": line, "encoding": {**place, "order": {"field": "recall"}, "tooltip": tips}},

@@ -38,7 +38,8 @@ def render_run_page(data: RunPageData) -> str:
     sections = [
         Section("found", "What the run found", [parts.key_figures(_figures(data))]),
         _pages_section(data),
-        minutes_section(data.minutes),
+        # Of a log that counts no minutes, and of which nobody asks them, the page doesn't speak of them.
+        *([minutes_section(data.minutes)] if data.minutes is not None else []),
         cards_section(data.anomalies, title=_cards_title(len(data.anomalies)), total=flagged),
         scores_section(data.scores),
         evaluation_section(data.evaluations, data.detector, pr_curve=data.pr_curve),
