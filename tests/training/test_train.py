@@ -41,7 +41,7 @@ def sample(monkeypatch):
         return replace(Sequences.from_lists(cycles(n, seed=seed)), covariates={"platform": platform})
 
     data = TrainingData(part(200, 0), part(100, 1), VOCABULARY, SplitRule("entity", 0.2, 0))
-    monkeypatch.setattr(step, "load_training_data", lambda *_: data)
+    monkeypatch.setattr(step, "load_training_data", lambda *_, **__: data)
     return data
 
 
@@ -61,7 +61,7 @@ def test_rivals_are_compared_and_the_page_can_say_why(conf, sample):
 
 
 def test_an_unknown_rival_is_refused_before_anything_is_read(conf, monkeypatch):
-    monkeypatch.setattr(step, "load_training_data", lambda *_: pytest.fail("the lake was read"))
+    monkeypatch.setattr(step, "load_training_data", lambda *_, **__: pytest.fail("the lake was read"))
     wrong = conf.model_copy(update={"model": conf.model.model_copy(update={"rivals": ("gru", "lstn")})})
     with pytest.raises(UsageError, match="no detector is called lstn; did you mean lstm"):
         step.run(None, wrong, run_id="r")

@@ -12,8 +12,8 @@ from offbeat.packs.curriculum.pages import _cell
 from offbeat.reports import parts
 
 VALUES = {
-    "text": "Ceres", "code": "java-i/<b>", "count": 7, "number": 2.5, "share": 0.25, "time": "2020-01-02 03:04:05",
-    "day": dt.date(2020, 1, 1),
+    "text": "Ceres", "code": "java-i/<b>", "count": 7, "number": 2.5, "amount": 9.0, "share": 0.25,
+    "time": "2020-01-02 03:04:05", "day": dt.date(2020, 1, 1),
 }  # fmt: skip
 
 
