@@ -45,11 +45,11 @@ def main() -> int:
 
 
 def summary(rows: list[Row]) -> pd.DataFrame:
-    """Mean and worst of each figure over the seeds, by detector; of an error the largest is the worst."""
+    """Mean and worst of each figure over the seeds, by detector; of errors and of simple detectors the largest."""
     table = pd.DataFrame(rows).drop(columns="seed")
     worst = table.groupby("detector").min()
-    errors = [name for name in worst if name.startswith("minutes")]
-    worst[errors] = table.groupby("detector")[errors].max()
+    largest = [name for name in worst if name.startswith(("minutes", "simple"))]
+    worst[largest] = table.groupby("detector")[largest].max()
     return pd.concat({"mean": table.groupby("detector").mean(), "worst": worst}).swaplevel().sort_index().T
 
 
