@@ -11,12 +11,13 @@ from offbeat.config import Config
 from offbeat.detectors import create
 from offbeat.errors import GuardFailed, UsageError
 from offbeat.scoring import feedback
-from offbeat.scoring.run import run
+from offbeat.scoring.carrier import carry
+from offbeat.scoring.run import Scorer, run
 from offbeat.scoring.sql import register
 from offbeat.tables import Lake
-from offbeat.tables.contract import ANOMALIES, SESSION_SCORES, SESSIONS
+from offbeat.tables.contract import ANOMALIES, EVENT_SCORES, SESSION_SCORES, SESSIONS
 from offbeat.tables.watching import DRIFT, FEEDBACK, PREDICTIONS
-from offbeat.training.artifact import save_artifact
+from offbeat.training.artifact import pack_artifact, save_artifact
 from offbeat.training.calibration import calibrate
 from offbeat.training.forecast import fit_forecast
 from offbeat.training.registry import Registry
@@ -110,6 +111,26 @@ def test_a_log_is_scored_watched_and_talked_about(spark, tmp_path, caplog):
     muted = {row["session_id"] for row in lake.read(ANOMALIES).where("muted").collect()}
     assert muted == {"s0900", "s0901", "s1000"}
     check_a_fault_takes_that_back(lake, version)
+
+
+def test_two_first_scorings_leave_each_session_once(spark, tmp_path):
+    """A run that was killed, or one beside it, has written some tables of sessions as they were: all is replaced."""
+    lake, rng = Lake(spark, f"{tmp_path}/lake"), np.random.default_rng(0)
+    add(lake, [normal(rng) for _ in range(100)])
+    version = train(lake, conf())
+    add(lake, [FAULTY, UNLIKE], first=900, still_open=[["open", "play"]])
+    lake.ensure(SESSION_SCORES, EVENT_SCORES, ANOMALIES, PREDICTIONS, DRIFT)
+    carrier = carry(spark, version, pack_artifact(Registry(lake, "t").path(version)))
+    sessions = lake.read(SESSIONS)
+    for run_id, part in (("before", sessions.where("session_id <> 's0901'")), ("after", sessions)):
+        scorer = Scorer(lake, conf(), version, carrier, run_id=run_id, scored_at=START)
+        scorer.write_whole(part)
+    for table, n in ((SESSION_SCORES, 103), (ANOMALIES, 2), (PREDICTIONS, 1)):
+        rows = lake.read(table)
+        assert (rows.count(), rows.where("run_id = 'after'").count()) == (n, n), table.name
+    details = lake.read(EVENT_SCORES)
+    assert details.where("run_id <> 'after'").isEmpty()
+    assert details.select("session_id", "position").distinct().count() == details.count() > 0
 
 
 def check_a_query_scores_as_the_step_does(spark, lake, version):

@@ -28,9 +28,6 @@ from offbeat.training.registry import Registry
 log = logging.getLogger(__name__)
 
 
-_DETAILS = (EVENT_SCORES, PREDICTIONS, ANOMALIES)  # written before the scores
-
-
 class Scorer:
     """Scores batches of changed sessions and writes what is found.
 
@@ -70,10 +67,11 @@ class Scorer:
         self.drift = 0.0
 
     def write_whole(self, sessions: DataFrame) -> None:
-        """Score all sessions for a model that has no score yet; what a run wrote that was killed on its way goes."""
-        for table in _DETAILS:
-            if not self._is_empty(table):
-                self.lake.delete(table, f"model_version = {literal(self.version)}")
+        """Score all sessions for a model that has no score yet.
+
+        What is written takes the place of all that the model has: of what a run wrote that was killed on its way,
+        or one beside it, and so it is there once.
+        """
         self._score(sessions, None, 0, None)
 
     def write_batch(self, changes: DataFrame, batch_id: int, query_id: str) -> None:
@@ -155,6 +153,7 @@ class Scorer:
                 "predicted_at": F.col("scored_at"),
             }
         )
+        of_model = f"model_version = {literal(self.version)}"
         ids = None
         if gone is not None and not self.is_first:
             ids = judged.select("session_id").unionByName(gone)
@@ -169,6 +168,8 @@ class Scorer:
                 continue  # most batches of a log that is complete: a commit less
             if ids is not None:
                 self.lake.replace(table, rows, ids, within={"model_version": self.version}, txn=txn)
+            elif gone is None:
+                self.lake.overwrite(table, rows, where=of_model)
             else:
                 self.lake.append(table, rows, txn=txn)
 
