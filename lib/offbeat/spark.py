@@ -46,6 +46,9 @@ _EMBEDDED = {
     "spark.sql.execution.arrow.maxRecordsPerBatch": "10000",
     # So that no core waits long for the last task of another; what is small is read in as few tasks as before.
     "spark.sql.files.maxPartitionBytes": "32m",
+    # No two events share an id: a dictionary of them is made in vain.
+    "spark.hadoop.parquet.enable.dictionary#event_id": "false",
+    "spark.hadoop.parquet.enable.dictionary#event_ids.list.element": "false",
 }
 # Where Spark is a service of others (Databricks serverless), few settings can be made, and nothing can be kept.
 _REFUSED = ("CONFIG_NOT_AVAILABLE", "CANNOT_MODIFY_CONFIG", "NOT_SUPPORTED_WITH_SERVERLESS")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from offbeat.config import Sessions
-from offbeat.sessions.build import build_sessions, clock_us
+from offbeat.sessions.build import build_sessions, clock_us, extent_of
 from offbeat.sessions.rules import Rules
 from tests.sessions.logs import S, event, to_events, to_rows
 
@@ -174,6 +174,25 @@ def test_all_columns_of_a_session(spark):
         | {"session_id": u, "entity": "u", "start": None, "end": None, "times": [None], "event_ids": ["u1"]}
         | {"label": 0, "state": "closed"},
     }
+
+
+def test_covariates_that_nobody_has_need_not_travel(spark):
+    rows = [
+        event("1", "a", 0),
+        event("2", "a", S, covariates={}),
+        event("3", "b", 90 * S, covariates={"q": None}),
+    ]
+    without = to_events(spark, rows[:2])
+    assert extent_of(without) == (2, S, False)
+    conf = Sessions(gap=10)
+    kept, left = (
+        to_rows(build_sessions(without, conf, watermark_us=S, has_covariates=travels))
+        for travels in (True, False)
+    )
+    assert kept == left
+    assert next(iter(left.values()))["covariates"] is None
+    assert extent_of(to_events(spark, rows)) == (3, 90 * S, True)
+    assert extent_of(without.where("entity = 'z'")) == (0, None, False)
 
 
 def test_partitions_mean_nothing(spark):

@@ -6,6 +6,7 @@ Spark brings an entity's events together, its Python workers put them in `order`
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import pyarrow as pa
 from pyspark.sql import Column, DataFrame
@@ -29,8 +30,21 @@ NO_NULL_MAP = (
 _PIECES = ", ".join(f"`{c.name}` {c.type}" for c in SESSIONS.columns if c.name != "session_id")
 
 
+class Extent(NamedTuple):
+    """What one pass over events tells of all of them."""
+
+    n_events: int
+    latest_us: int | None  # time of the latest event, microseconds since 1970; None where none has a time
+    has_covariates: bool  # whether any event has a covariate
+
+
 def build_sessions(
-    events: DataFrame, sessions: Sessions, *, watermark_us: int | None, n_events: int | None = None
+    events: DataFrame,
+    sessions: Sessions,
+    *,
+    watermark_us: int | None,
+    n_events: int | None = None,
+    has_covariates: bool = True,
 ) -> DataFrame:
     """Make sessions of events; `cut` states the rules.
 
@@ -40,13 +54,15 @@ def build_sessions(
         watermark_us: the log's clock, microseconds since 1970 of the latest event of all (`clock_us`); a session that
             could still grow at that time is open.
         n_events: about how many events there are, where that is known and they are many.
+        has_covariates: whether any event may have one; where none has, the column need not travel.
 
     Returns:
         Rows of the table sessions. Events of one entity that come from sources of different roles are in different
         sessions, and so are events with and without a time.
     """
     rules = Rules.of(sessions)
-    needed = events.select(*_NEEDED, F.expr(NO_NULL_MAP), *_ties(rules))
+    covariates = [F.expr(NO_NULL_MAP)] if has_covariates else []
+    needed = events.select(*_NEEDED, *covariates, *_ties(rules))
     if n_events is None:
         parted = needed.repartition("entity")
     else:
@@ -60,6 +76,16 @@ def clock_us(events: DataFrame) -> int | None:
     """Time of the latest event, in microseconds since 1970; None where none has a time. An action."""
     row = events.agg(F.max(F.unix_micros("event_time")).alias("latest")).first()
     return None if row is None else row["latest"]
+
+
+def extent_of(events: DataFrame) -> Extent:
+    """How many events there are, the latest time, and whether any has a covariate. An action."""
+    facts = events.agg(
+        F.count(F.lit(1)),
+        F.max(F.unix_micros("event_time")),
+        F.coalesce(F.bool_or(F.size("covariates") > 0), F.lit(False)),
+    ).collect()[0]
+    return Extent(*facts)
 
 
 def _ties(rules: Rules) -> list[Column]:

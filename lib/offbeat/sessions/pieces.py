@@ -19,7 +19,8 @@ def build_pieces(rows: pa.RecordBatch, bounds: Longs, *, continues: Bools, state
     """Put pieces of ordered events together.
 
     Args:
-        rows: events in order; those before the first and from the last bound on are in no piece.
+        rows: events in order; those before the first and from the last bound on are in no piece. They may lack
+            the column covariates.
         bounds: [n + 1], rising; piece i has the events from bounds[i] up to bounds[i + 1].
         continues: [n], whether a piece continues one that was cut.
         states: [n], CLOSED, OPEN or CUT.
@@ -44,7 +45,7 @@ def build_pieces(rows: pa.RecordBatch, bounds: Longs, *, continues: Bools, state
         "events": listed("event"),
         "times": listed("event_time"),
         "event_ids": listed("event_id"),
-        "covariates": _first_covariates(rows.column("covariates"), bounds),
+        "covariates": _covariates(rows, bounds),
         "label": _largest_labels(rows.column("label"), bounds),
         "role": rows.column("role").take(first),
         "continues": pa.array(continues),
@@ -59,6 +60,12 @@ def _largest_labels(labels: pa.Int32Array, bounds: Longs) -> pa.Int32Array:
     filled = pc.fill_null(labels, int(_NO_LABEL)).to_numpy(zero_copy_only=False)
     largest = np.maximum.reduceat(filled, bounds[:-1])
     return pa.array(largest, mask=largest == _NO_LABEL)
+
+
+def _covariates(rows: pa.RecordBatch, bounds: Longs) -> pa.MapArray:
+    if "covariates" not in rows.schema.names:
+        return pa.nulls(len(bounds) - 1, pa.map_(pa.string(), pa.string()))
+    return _first_covariates(rows.column("covariates"), bounds)
 
 
 def _first_covariates(covariates: pa.MapArray, bounds: Longs) -> pa.MapArray:

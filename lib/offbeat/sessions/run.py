@@ -21,7 +21,7 @@ from pyspark.sql import functions as F
 
 from offbeat.config import Config, Sessions
 from offbeat.errors import OffbeatError
-from offbeat.sessions.build import build_sessions, clock_us
+from offbeat.sessions.build import build_sessions, clock_us, extent_of
 from offbeat.sessions.incremental import KIND, changes_of
 from offbeat.sessions.rules import Rules
 from offbeat.spark import keep, let_go
@@ -114,14 +114,20 @@ def _load(lake: Lake, events: DataFrame, conf: Sessions, basis: Basis) -> dict[s
     if Basis.of(lake) is not None:
         log.info("the rules of sessions, or the table of events, have changed: all sessions are made again")
     basis.claim(lake)  # killed from here on, no old rules go on with new sessions
-    n_events = events.count()
-    made_again = build_sessions(events, conf, watermark_us=clock_us(events), n_events=n_events)
+    extent = extent_of(events)
+    made_again = build_sessions(
+        events,
+        conf,
+        watermark_us=extent.latest_us,
+        n_events=extent.n_events,
+        has_covariates=extent.has_covariates,
+    )
     basis.assert_claimed(lake)
     lake.overwrite(SESSIONS, made_again)
     basis.assert_claimed(lake)
     basis.write(lake)
     made = lake.read(SESSIONS).count()
-    return {"events": n_events, "sessions_new": made, "sessions_changed": 0, "sessions_deleted": 0}
+    return {"events": extent.n_events, "sessions_new": made, "sessions_changed": 0, "sessions_deleted": 0}
 
 
 def rest_on(lake: Lake, events_version: int) -> None:
