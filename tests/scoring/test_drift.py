@@ -59,6 +59,17 @@ def test_few_draws_from_the_baseline_itself_are_near():
     assert np.mean([psi for _, psi in found]) < 0.12
 
 
+def test_a_baseline_of_few_sessions_is_no_reason_to_warn():
+    rng = np.random.default_rng(0)
+    with_size, without = [], []
+    for _ in range(200):
+        edges = np.quantile(rng.normal(size=20), np.arange(0.1, 1, 0.1))
+        counts = np.bincount(np.searchsorted(edges, rng.normal(size=2_000)), minlength=10).astype(float)
+        with_size.append(compare(counts, np.full(10, 0.1), 2_000, 20)[1])
+        without.append(compare(counts, np.full(10, 0.1), 2_000)[1])
+    assert np.mean(np.array(with_size) > 0.25) < 0.3 < np.mean(np.array(without) > 0.25)
+
+
 def test_each_measure_sees_its_own_drift():
     usual = {each.measure: each for each in measure(observed(SHARES * 10_000), BASELINE)}
     assert set(usual) == {"unknown_share", "event_mix", "length", "score"}

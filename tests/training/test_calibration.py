@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from offbeat.detectors import create
 from offbeat.detectors.base import Sequences
+from offbeat.detectors.tails import is_one_value
 from offbeat.detectors.vocabulary import Vocabulary
 from offbeat.errors import InputRefused
 from offbeat.training.calibration import Calibration, calibrate, calibrate_scores, find_threshold
@@ -58,6 +59,16 @@ def test_scores_that_are_nearly_all_alike_are_counted():
     scores[:3] = 2
     assert find_threshold(scores, 0.001) == (2.0, "empirical")
     assert find_threshold(np.ones(1, np.float32), 0.01) == (1.0, "empirical")
+
+
+def test_one_value_may_be_the_bulk_of_a_mixed_log():
+    assert is_one_value(np.repeat([0.5, 1.0, 3.0], [20, 65, 15]))
+    assert not is_one_value(np.arange(100))
+
+
+def test_scores_that_are_no_numbers_are_told():
+    with pytest.raises(InputRefused, match="1 of 3 held-out sessions score no number"):
+        calibrate_scores(np.array([1, 2, np.nan], np.float32), budget=0.1)
 
 
 @settings(deadline=None)

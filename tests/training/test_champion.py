@@ -60,6 +60,18 @@ def test_the_reason_names_both_with_the_figures_of_both(known):
     assert alike.is_better
 
 
+def test_sessions_too_short_for_a_fault_are_judged_by_the_loss(known):
+    validation = Sequences.from_lists([known.encode(CYCLE[:1]).tolist()] * 40)
+    knowing = Contender("v2", fitted([CYCLE[:1]] * 50, known), known)
+    ignorant = Contender("v1", fitted(shuffled(50), known), known)
+    found = compare(knowing, ignorant, validation, known=known, seed=0)
+    assert found.is_better
+    assert "too short for a fault" in found.reason
+    assert not compare(ignorant, knowing, validation, known=known, seed=0).is_better
+    blind = Contender("v3", Reads({1: 0.5}), known)
+    assert compare(blind, knowing, validation, known=known, seed=0).is_better
+
+
 class Reads:
     """A stand-in whose score is what it was told of each session, by the session's length."""
 

@@ -150,6 +150,22 @@ def ragged_index(begins: np.ndarray, lengths: np.ndarray) -> np.ndarray:
     return (shift + np.arange(total)).astype(np.int64)
 
 
+def joined(first: Sequences, second: Sequences) -> Sequences:
+    """Sessions of both, one after the other; what one of them lacks, such as gaps, is left out."""
+    offsets = np.concatenate([first.offsets, first.offsets[-1] + second.offsets[1:]])
+    others = [item.name for item in fields(first) if item.name != "offsets"]
+    parts = {name: _joined(getattr(first, name), getattr(second, name)) for name in others}
+    return Sequences(offsets=offsets, **parts)
+
+
+def _joined(first: Any, second: Any) -> Any:
+    if isinstance(first, Mapping):
+        return {name: _joined(first[name], second[name]) for name in first if name in second}
+    if isinstance(first, np.ndarray) or isinstance(second, np.ndarray):
+        return None if first is None or second is None else np.concatenate([first, second])
+    return first
+
+
 @dataclass(frozen=True)
 class EventScores:
     """How surprising each position was.
@@ -195,8 +211,9 @@ class Detector(ABC):
     vocabulary_hash: str = ""
     device: str = "cpu"  # or gpu, for those that can use one; says how fast, never what
 
-    calibrated: ClassVar[bool] = False
-    """Whether its score is -ln of the share of normal sessions that are as strange."""
+    held: np.ndarray | None = None
+    """After `fit`, where the detector has looked at the validation sessions more than to stop: how it would score them
+    had it not, float32, [n]. Not kept with it."""
 
     @property
     def by_event(self) -> bool:

@@ -16,6 +16,8 @@ from offbeat.detectors.tails import Tail
 from offbeat.detectors.vocabulary import Vocabulary
 from offbeat.errors import InputRefused, UsageError
 
+_PARTS = 20
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -47,13 +49,14 @@ class Ensemble(Detector):
     """Score: -ln of the harmonic mean of the shares of normal sessions that look as strange, one share per member.
 
     A member's scores are calibrated on the validation sessions: what counts is how rare a score is, whatever its unit.
-    The harmonic mean is ruled by the smallest share and holds however much the members agree with each other.
+    The harmonic mean is ruled by the smallest share and holds however much the members agree with each other. None of
+    these sessions is rarer than all of them, and each member has a rarest of its own; so the threshold is set with
+    scores that they have where they are left out of the calibration, a twentieth at a time.
 
     References: Wilson 2019 (harmonic mean p-value).
     """
 
     name = "ensemble"
-    calibrated = True
     kinds: ClassVar[
         Callable[[str], Detector]
     ]  # `detectors.create`, which knows this class and so is put in by it
@@ -79,6 +82,7 @@ class Ensemble(Detector):
         if not len(validation):
             raise InputRefused("validation: no held-out session to compare the members on; widen the sample")
         history, self.members, self.tails = History(), [], []
+        usual = []
         for name in self.settings.members:
             member = self._create(name)
             own = self.settings.settings.get(name)
@@ -87,7 +91,9 @@ class Ensemble(Detector):
             )
             history = learnt if learnt.loss and not history.loss else history
             self.members.append(member)
-            self.tails.append(Tail.fit(member.score(validation), mixed=validation.mixed))
+            usual.append(member.score(validation))
+            self.tails.append(Tail.fit(usual[-1], mixed=validation.mixed))
+        self.held = _held_out(usual, mixed=validation.mixed, seed=seed)
         self.vocabulary_hash = vocabulary.hash
         history.n_sessions, history.n_events = len(train), len(train.ids)
         history.seconds = time.perf_counter() - began
@@ -105,14 +111,8 @@ class Ensemble(Detector):
 
     def score(self, sequences: Sequences) -> np.ndarray:
         """See the class."""
-        nats = np.stack(
-            [
-                tail.surprises(member.score(sequences))
-                for member, tail in zip(self.members, self.tails, strict=True)
-            ]
-        )
-        top = nats.max(axis=0) if nats.size else np.zeros(len(sequences))
-        return np.asarray(top + np.log(np.exp(nats - top).mean(axis=0)), np.float32)
+        members = zip(self.members, self.tails, strict=True)
+        return _combined([tail.surprises(member.score(sequences)) for member, tail in members])
 
     def surprise(self, sequences: Sequences, top_k: int = 5) -> EventScores | None:
         """That of the first member that looks at single events."""
@@ -125,7 +125,9 @@ class Ensemble(Detector):
         arrays: dict[str, np.ndarray] = {}
         for member, tail in zip(self.members, self.tails, strict=True):
             own, theirs = member.state()
-            values["members"].append({"name": member.name, "pace": tail.pace, "state": own})
+            values["members"].append(
+                {"name": member.name, "beyond": tail.beyond, "pace": tail.pace, "state": own}
+            )
             theirs = {**theirs, "tail_values": tail.values, "tail_surprise": tail.surprise}
             arrays |= {f"{member.name}.{name}": array for name, array in theirs.items()}
         return values, arrays
@@ -139,8 +141,35 @@ class Ensemble(Detector):
             own = {
                 name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)
             }
-            self.tails.append(Tail(own.pop("tail_values"), own.pop("tail_surprise"), entry["pace"]))
+            values_at, surprise = own.pop("tail_values"), own.pop("tail_surprise")
+            beyond = entry.get("beyond", float(surprise[-1]))  # earlier models begin there
+            self.tails.append(Tail(values_at, surprise, beyond, entry["pace"]))
             member = self._create(entry["name"])
             member.vocabulary_hash = self.vocabulary_hash
             member.restore(entry["state"], own)
             self.members.append(member)
+
+
+def _combined(nats: list[np.ndarray]) -> np.ndarray:
+    """-ln of the harmonic mean of the members' shares, given as -ln of each; float32, [n]."""
+    each = np.stack(nats)
+    top = each.max(axis=0) if each.size else np.zeros(each.shape[1])
+    return np.asarray(top + np.log(np.exp(each - top).mean(axis=0)), np.float32)
+
+
+def _held_out(usual: list[np.ndarray], *, mixed: bool, seed: int) -> np.ndarray | None:
+    """How the sessions score with tails that were fitted without them; None of a single one.
+
+    Args: usual: the scores that each member gives them.
+    """
+    n = len(usual[0])
+    if n == 1:
+        return None
+    part = np.random.default_rng(seed).permutation(n) % _PARTS
+    found = np.zeros(n, np.float32)
+    for rows in (np.flatnonzero(part == number) for number in range(min(n, _PARTS))):
+        tails = [Tail.fit(np.delete(scores, rows), mixed=mixed) for scores in usual]
+        found[rows] = _combined(
+            [tail.surprises(scores[rows]) for tail, scores in zip(tails, usual, strict=True)]
+        )
+    return found

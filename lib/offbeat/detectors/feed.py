@@ -11,7 +11,7 @@ import numpy as np
 from offbeat.detectors.base import ragged_index
 from offbeat.detectors.settings import RecurrentSettings
 from offbeat.detectors.steps import Steps, find_distinct
-from offbeat.detectors.tails import find_threshold
+from offbeat.detectors.tails import find_threshold, is_one_value
 
 BATCHES = (32, 256)
 _SESSIONS_PER_STEP = 4096  # distinct sessions per session of a batch, between these bounds
@@ -81,8 +81,13 @@ class Feed:
         return float((self.weights * self.total)[usual].sum() / (self.weights * self.inputs)[usual].sum())
 
     def find_limit(self) -> float:
-        """The surprise that the bulk of the last round's sessions lets expect of all; see `find_threshold`."""
+        """The surprise that the bulk of the last round's sessions lets expect of all; see `find_threshold`.
+
+        Infinite where one sequence is all of the bulk: it can't say how rare a legal session may be.
+        """
         worst = np.repeat(self.worst[self.rows], self.counts[self.rows])
+        if is_one_value(worst):
+            return math.inf
         return find_threshold(worst, _DOUBTED, mixed=True)[0]
 
     @property

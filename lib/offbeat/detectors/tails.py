@@ -16,6 +16,7 @@ _TAIL = 0.1  # share of the sessions that the tail is fitted to
 _LEAST_IN_TAIL = 10
 _SMALL_SHARE = 0.01
 _MOST_POINTS = 1000
+SAME = 1e-5  # relative: how far two float32 scores of one session may lie apart
 
 
 def find_threshold(scores: np.ndarray, budget: float, *, mixed: bool = False) -> tuple[float, str]:
@@ -31,7 +32,8 @@ def find_threshold(scores: np.ndarray, budget: float, *, mixed: bool = False) ->
     In a mixed log the highest scores are those of its faults, and counting down from them would leave nearly all of
     them unflagged. There the same law is fitted where normal sessions are, between the median and the 80th percentile
     (`bulk`), and what it gives is taken where it is lower. Up to a fifth of the sessions may be faulty. Where normal
-    scores fall off more slowly than exponentially, more than the budget is flagged: declare such a log normal.
+    scores fall off more slowly than exponentially, more than the budget is flagged, and so it is where the bulk is one
+    value: all that lies above it. Declare such a log normal.
 
     References: Pickands 1975, Davison & Smith 1990 (peaks over threshold), with shape 0.
     """
@@ -72,6 +74,12 @@ def _bulk(ordered: np.ndarray, threshold: float) -> tuple[float, float]:
     return low, (high - low) / math.log((1 - _BULK[0]) / (1 - _BULK[1]))
 
 
+def is_one_value(scores: np.ndarray) -> bool:
+    """Whether the bulk of a mixed log is one value, so that it says nothing of how scores fall off."""
+    low, high = np.quantile(scores, _BULK)
+    return bool(high <= low)
+
+
 def upper_quantile(ordered: np.ndarray, share: float) -> Any:
     """The smallest of the sorted values that at most a share of them exceeds."""
     allowed = min(math.floor(share * len(ordered) + 1e-9), len(ordered) - 1)
@@ -82,18 +90,22 @@ def upper_quantile(ordered: np.ndarray, share: float) -> Any:
 class Tail:
     """How rare a score as high as a given one is among normal sessions.
 
-    Within the held-out scores their share counts, between two of them by straight lines; beyond the largest, the share
-    falls off exponentially, as `find_threshold` has it. In a mixed log it falls off so from the median on, at the pace
-    of the bulk.
+    Within the held-out scores their share counts, the session itself among them, as in a conformal p-value; beyond the
+    largest, the share falls off exponentially, as `find_threshold` has it. In a mixed log it falls off so from the
+    median on, at the pace of the bulk.
+
+    References: Vovk et al. 2005, Bates et al. 2023 (conformal p-values).
 
     Attributes:
         values: float64, rising: distinct scores.
         surprise: float64: -ln of the share of sessions that score as high or higher, at each of them.
-        pace: nats per unit of score beyond the last.
+        beyond: the same right above the last.
+        pace: nats per unit of score from there on.
     """
 
     values: np.ndarray
     surprise: np.ndarray
+    beyond: float
     pace: float
 
     @classmethod
@@ -101,22 +113,24 @@ class Tail:
         """Learn from the scores of held-out sessions; float32, [n]; one or more."""
         ordered = np.sort(np.asarray(scores, np.float64))
         values, first = np.unique(ordered, return_index=True)
-        surprise = -np.log((len(ordered) - first) / (len(ordered) + 1.0))
+        surprise = -np.log((len(ordered) - first + 1.0) / (len(ordered) + 1.0))
         if mixed:
             median, fall = _bulk(ordered, _bulk_threshold(ordered, _SMALL_SHARE))
             if fall > 0:
                 kept = values <= median
-                return cls(*_thinned(values[kept], surprise[kept]), 1 / fall)
+                return cls(*_thinned(values[kept], surprise[kept]), float(surprise[kept][-1]), 1 / fall)
         start = upper_quantile(ordered, _TAIL)
         above = ordered[ordered > start] - start
         spread = float(above.mean()) if len(above) >= _LEAST_IN_TAIL else float(ordered.std())
-        return cls(*_thinned(values, surprise), 1 / (spread or max(1.0, abs(float(ordered[-1])))))
+        pace = 1 / (spread or max(1.0, abs(float(ordered[-1]))))
+        return cls(*_thinned(values, surprise), math.log(len(ordered) + 1.0), pace)
 
     def surprises(self, scores: np.ndarray) -> np.ndarray:
         """-ln of the share of normal sessions that score as high or higher, nats; float64, [n]."""
         wanted = np.asarray(scores, np.float64)
-        inside = np.interp(wanted, self.values, self.surprise, left=0.0)
-        return np.asarray(inside + np.maximum(wanted - self.values[-1], 0) * self.pace)
+        place = np.searchsorted(self.values + SAME * np.abs(self.values), wanted)
+        reached = np.append(self.surprise, self.beyond)[place]
+        return np.asarray(reached + np.maximum(wanted - self.values[-1], 0) * self.pace)
 
 
 def _thinned(values: np.ndarray, surprise: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

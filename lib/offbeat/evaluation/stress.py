@@ -10,11 +10,10 @@ from typing import Any
 import numpy as np
 
 from offbeat.detectors import Detector, create
-from offbeat.detectors.base import Sequences
+from offbeat.detectors.base import Sequences, joined
 from offbeat.detectors.vocabulary import UNKNOWN, Vocabulary
 from offbeat.evaluation import intervals, metrics
 from offbeat.evaluation.judged import FLAGGED, HONEST, Row, Rules, Subject
-from offbeat.evaluation.synthetic import joined
 from offbeat.training.calibration import calibrate
 from offbeat.training.inject import inject_faults
 

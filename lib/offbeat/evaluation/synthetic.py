@@ -6,13 +6,11 @@ some of which may be among the sessions that count as normal here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from offbeat.detectors.base import Sequences
+from offbeat.detectors.base import Sequences, joined
 from offbeat.detectors.vocabulary import SPECIALS, Vocabulary
 from offbeat.training.inject import KINDS, inject_faults
 
@@ -54,22 +52,6 @@ def make_synthetic(held_out: Sequences, vocabulary: Vocabulary, *, seed: int) ->
         np.repeat([0.0, 1.0], [len(held_out), len(faulty)]),
         names[np.append(np.full(len(held_out), len(KINDS)), kinds)],
     )
-
-
-def joined(first: Sequences, second: Sequences) -> Sequences:
-    """Sessions of both, one after the other; what one of them lacks, such as gaps, is left out."""
-    offsets = np.concatenate([first.offsets, first.offsets[-1] + second.offsets[1:]])
-    others = [item.name for item in fields(first) if item.name != "offsets"]
-    parts = {name: _joined(getattr(first, name), getattr(second, name)) for name in others}
-    return Sequences(offsets=offsets, **parts)
-
-
-def _joined(first: Any, second: Any) -> Any:
-    if isinstance(first, Mapping):
-        return {name: _joined(first[name], second[name]) for name in first if name in second}
-    if isinstance(first, np.ndarray) or isinstance(second, np.ndarray):
-        return None if first is None or second is None else np.concatenate([first, second])
-    return first
 
 
 def translated(sequences: Sequences, source: Vocabulary, target: Vocabulary) -> Sequences:

@@ -2,7 +2,8 @@
 
 Four measures, each from 0 to 1: how much the share of unknown events rose, and the Jensen-Shannon distance of event
 mix, session lengths and scores to the model's baseline. Lengths and scores are compared by the baseline's tenths. A few
-sessions differ from any baseline by chance: what chance gives is taken off, and fewer than 20 are not judged.
+sessions differ from any baseline by chance, and so does a baseline of a few: what chance gives is taken off, and fewer
+than 20 are not judged.
 
 References: Lin, "Divergence measures based on the Shannon entropy", 1991; the population stability index is the
 symmetric Kullback-Leibler divergence in nats, by custom small below 0.1 and large above 0.25.
@@ -115,28 +116,32 @@ def measure(observed: Observed, baseline: Baseline) -> list[Measured]:
             "unknown_share", max(0.0, unknown - baseline.unknown_share), None, unknown, baseline.unknown_share
         )
     ]
+    # Events of a session hang together: as a sample, a session is worth less than its events and more than one.
+    in_training = min(baseline.n_events, 10.0 * baseline.n_sessions)
     parts = (
-        ("event_mix", observed.events, baseline.event_shares, None, None),
-        ("length", observed.lengths, _expected(baseline.length_quantiles), observed.median_length,
+        ("event_mix", observed.events, baseline.event_shares, in_training, None, None),
+        ("length", observed.lengths, _expected(baseline.length_quantiles), baseline.n_sessions, observed.median_length,
          float(np.median(baseline.length_quantiles))),
-        ("score", observed.scores, _expected(baseline.score_quantiles), observed.median_score,
+        ("score", observed.scores, _expected(baseline.score_quantiles), baseline.n_held, observed.median_score,
          float(np.median(baseline.score_quantiles))),
     )  # fmt: skip
-    for name, counts, shares, median, expected in parts:
-        # Events of a session hang together: as a sample, a session is worth less than its events and more than one.
+    for name, counts, shares, n_before, median, expected in parts:
         weight = min(counts.sum(), 10.0 * observed.n_sessions)
-        distance, psi = compare(counts, shares, weight)
+        distance, psi = compare(counts, shares, weight, n_before or np.inf)
         found.append(Measured(name, distance, psi, median, expected))
     return found
 
 
-def compare(counts: np.ndarray, shares: np.ndarray, n: float) -> tuple[float, float]:
+def compare(
+    counts: np.ndarray, shares: np.ndarray, n: float, n_before: float = np.inf
+) -> tuple[float, float]:
     """Jensen-Shannon distance (0 to 1) and stability index of counts against expected shares, less what chance gives.
 
     Args:
         counts: [k], 0 or more.
         shares: [k], sum 1.
         n: how many independent draws the counts are worth.
+        n_before: how many the expected shares are worth; infinite where they are known.
     """
     if not counts.sum():
         return 0.0, 0.0
@@ -145,7 +150,7 @@ def compare(counts: np.ndarray, shares: np.ndarray, n: float) -> tuple[float, fl
     divergence = (_relative(seen, middle) + _relative(shares, middle)) / 2 / np.log(2)
     a, b = np.maximum(seen, _LEAST_SHARE), np.maximum(shares, _LEAST_SHARE)
     psi = float(((a - b) * np.log(a / b)).sum())
-    chance = max(0, int((middle > 0).sum()) - 1) / n
+    chance = max(0, int((middle > 0).sum()) - 1) * (1 / n + 1 / n_before)
     distance = float(np.sqrt(max(0.0, divergence - chance / (8 * np.log(2)))))
     return min(1.0, distance), max(0.0, float(psi - chance))
 

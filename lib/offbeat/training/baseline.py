@@ -26,6 +26,7 @@ class Baseline:
         unknown_share: share of unknown events among the held-out ones; among the training ones where none are held out.
         score_quantiles: float32, [101]: of the held-out sessions, at each per cent.
         forecast: how likely an open session is to break; None where the model was made before there was one.
+        n_held: held-out sessions that the scores are of; 0 where the model was made before this was kept.
     """
 
     n_sessions: int
@@ -35,6 +36,7 @@ class Baseline:
     unknown_share: float
     score_quantiles: np.ndarray
     forecast: Forecast | None = None
+    n_held: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -74,4 +76,5 @@ def describe_normal(
         length_quantiles=np.quantile(lengths, _LEVELS),
         unknown_share=float((held.ids == UNKNOWN).mean()) if len(held.ids) else 0.0,
         score_quantiles=np.asarray(score_quantiles)[places],
+        n_held=len(held),
     )

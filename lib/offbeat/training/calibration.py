@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -10,19 +9,17 @@ from typing import Any
 import numpy as np
 
 from offbeat.detectors.base import Detector, Sequences
-from offbeat.detectors.tails import BULK, EMPIRICAL, TAIL, find_threshold, upper_quantile
+from offbeat.detectors.tails import BULK, EMPIRICAL, SAME, TAIL, find_threshold, upper_quantile
 from offbeat.errors import InputRefused
 from offbeat.training.segments import Segments, fit_segments
 
 __all__ = ["BULK", "EMPIRICAL", "TAIL", "Calibration", "calibrate", "calibrate_scores", "find_threshold"]
 
-SCALE = "scale"
 QUANTILES = 1001
 _RESAMPLES = 500
 _DRAWS = 20_000_000  # sessions drawn in all resamples together
 _MOST_RANKED = 20_000  # sessions that top-k is chosen on
 _INTERVAL = (0.025, 0.975)
-_SAME = 1e-5  # relative: how far two float32 scores of one session may lie apart
 
 
 @dataclass(frozen=True)
@@ -33,7 +30,7 @@ class Calibration:
         budget: share of normal sessions that may be flagged.
         threshold: a session that scores above it (strictly) is flagged.
         low, high: 95 % bootstrap interval of the threshold: had other normal sessions been held out.
-        method: `empirical`, `tail` or `bulk`, see `find_threshold`; `scale`, see `calibrate_scores`.
+        method: `empirical`, `tail` or `bulk`, see `find_threshold`.
         top_k: smallest k such that at most the budget of the sessions have an event of rank above k; None where the
             detector gives no ranks.
         n: held-out sessions.
@@ -88,7 +85,7 @@ def calibrate(
     """Set the threshold of a fitted detector.
 
     Args:
-        detector: fitted, on other sessions.
+        detector: fitted, on other sessions; or with these held out from each other, as its `held` says.
         validation: held-out sessions: normal ones, or a mixed log's.
         budget: share of normal sessions that may be flagged, between 0 and 1.
         seed: of the bootstrap.
@@ -98,9 +95,10 @@ def calibrate(
     Raises:
         InputRefused: there are no held-out sessions.
     """
-    ranks, scores = _worst_ranks(detector, validation), detector.score(validation)
-    least = -math.log(budget) if detector.calibrated and not mixed else None
-    found = calibrate_scores(scores, budget=budget, seed=seed, ranks=ranks, mixed=mixed, least=least)
+    ranks = _worst_ranks(detector, validation)
+    is_held = detector.held is not None and len(detector.held) == len(validation)
+    scores = np.asarray(detector.held) if is_held else detector.score(validation)
+    found = calibrate_scores(scores, budget=budget, seed=seed, ranks=ranks, mixed=mixed)
     if not segments:
         return found
     spread = float(np.var(_drawn(scores, budget, seed, mixed=mixed)))
@@ -117,7 +115,6 @@ def calibrate_scores(
     seed: int = 0,
     ranks: np.ndarray | None = None,
     mixed: bool = False,
-    least: float | None = None,
 ) -> Calibration:
     """Set the threshold from the scores of held-out sessions.
 
@@ -127,21 +124,24 @@ def calibrate_scores(
         seed: of the bootstrap.
         ranks: [n]: the worst rank of each session's events; None where there are none.
         mixed: whether faulty sessions may be among them.
-        least: threshold that the score's own scale gives for the budget; taken where the largest score is all that the
-            held-out sessions tell. That is no bound for an ensemble: each member has a largest one of its own.
 
     Raises:
-        InputRefused: there are no scores.
+        InputRefused: there are no scores, or some are no numbers: the detector has learnt nothing.
     """
     if not len(scores):
         raise InputRefused(
             "validation: no held-out session to set the threshold with; widen the sample or the holdout"
         )
+    if not np.isfinite(scores).all():
+        raise InputRefused(
+            f"validation: {int((~np.isfinite(scores)).sum())} of {len(scores)} held-out sessions score no number; "
+            "the model has not learnt: lower model.settings.learning_rate, or look at the covariates"
+        )
     threshold, method = find_threshold(scores, budget, mixed=mixed)
-    if least is not None and least > threshold >= float(scores.max()):
-        threshold, method = least, SCALE
     # What equals it must not lie above it, in whatever batch it is scored.
-    threshold = float(np.float32(threshold + _SAME * abs(threshold)))
+    threshold = float(np.float32(threshold + SAME * abs(threshold)))
+    if ranks is not None and mixed:  # what lies above the threshold is not what is usual
+        ranks = ranks[scores[: len(ranks)] <= threshold]
     low, high = _interval(scores, budget, seed, mixed=mixed)
     return Calibration(
         budget=budget,
@@ -149,7 +149,7 @@ def calibrate_scores(
         low=min(low, threshold),
         high=max(high, threshold),
         method=method,
-        top_k=None if ranks is None else int(upper_quantile(np.sort(ranks), budget)),
+        top_k=None if ranks is None or not len(ranks) else int(upper_quantile(np.sort(ranks), budget)),
         n=len(scores),
         quantiles=np.quantile(scores, np.linspace(0, 1, QUANTILES), method="inverted_cdf").astype(np.float32),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -59,12 +60,20 @@ def compare(
         )
         told = next_event_figures(one.detector, one.vocabulary, validation, known=known)
         figures |= {f"{role}_{name}": value for name, value in told.items()}
-    is_better = figures["candidate_pr_auc"] >= figures["champion_pr_auc"]
+    is_better = _decides(figures)
     winner, loser = (candidate, champion) if is_better else (champion, candidate)
     roles = ("candidate", "champion") if is_better else ("champion", "candidate")
     faults = "injected faults" if labelled is None else _labels_told(labelled)
     reason = f"{_told(winner, roles[0], figures, faults)} before {_told(loser, roles[1], figures, faults)}"
     return Comparison(is_better, reason, figures)
+
+
+def _decides(figures: Mapping[str, float]) -> bool:
+    """Whether the candidate is as good; by the loss where no fault could be put in, and where there is none, it is."""
+    found, before = figures["candidate_pr_auc"], figures["champion_pr_auc"]
+    if np.isnan(found) or np.isnan(before):
+        return figures.get("candidate_loss", 0.0) <= figures.get("champion_loss", np.inf)
+    return bool(found >= before)
 
 
 def _labels_told(labelled: Sequences) -> str:
@@ -73,7 +82,10 @@ def _labels_told(labelled: Sequences) -> str:
 
 
 def _told(one: Contender, role: str, figures: dict[str, float], faults: str) -> str:
-    parts = [f"PR-AUC on {faults} {figures[f'{role}_pr_auc']:.4f}"]
+    separates = figures[f"{role}_pr_auc"]
+    parts = (
+        ["sessions too short for a fault"] if np.isnan(separates) else [f"PR-AUC on {faults} {separates:.4f}"]
+    )
     if f"{role}_loss" in figures:
         parts.append(
             f"next event: accuracy {figures[f'{role}_accuracy']:.2%}, loss {figures[f'{role}_loss']:.4f}"

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from offbeat.detectors.tails import find_threshold
+from offbeat.detectors.tails import SAME, find_threshold
 from offbeat.errors import UsageError
 
 _LEAST_SESSIONS = 20  # of a segment, below which its own threshold says nothing
@@ -103,6 +103,7 @@ def fit_segments(
     chance = spread * len(scores) / sizes
     between = max(0.0, float((sizes * ((own - common) ** 2 - chance)).sum() / sizes.sum()))
     believed = between / (between + chance) if between else np.zeros(len(own))
+    own += SAME * np.abs(own)  # as the common one has it: what equals it must not lie above it
     thresholds = common + believed * (own - common)
     return Segments(
         tuple(names),

@@ -74,10 +74,17 @@ def tune(
     study.enqueue_trial(search.own)
     study.optimize(search.attempt, n_trials=trials, timeout=model.tune.limit)
     best = max(
-        (row for row in search.rows if row["outcome"] == _DONE), key=lambda row: row["value"], default=None
+        (row for row in search.rows if row["outcome"] == _DONE and row["value"] is not None),
+        key=lambda row: row["value"],
+        default=None,
     )
     if best is None:
-        reason = search.rows[0]["note"] if search.rows else "none began"
+        reason = "none began"
+        if search.rows:
+            reason = (
+                search.rows[0]["note"]
+                or "no figure tells one from another: sessions are too short for a fault"
+            )
         raise InputRefused(
             f"train --tune: no trial came to an end ({reason}); raise model.tune.limit, or lower model.tune.effort"
         )
@@ -132,7 +139,7 @@ class _Search:
             }
         )
         log.info("trial %d: %s, %s", trial.number, outcome, f"{value:.4f}, {chosen}")
-        if outcome != _DONE:
+        if outcome != _DONE or not math.isfinite(value):
             raise optuna.TrialPruned
         return value
 
