@@ -52,6 +52,15 @@ def test_honest_figures_by_hand():
     assert found["threshold"] == 2.5
 
 
+def test_a_classifier_has_the_figures_that_classifiers_have():
+    p = np.array([0.9, 0.8, 0.4, 0.6, 0.1, 0.1, 0.2, 0.0])
+    found = figures(evaluate_detector(judged(scores=-np.log1p(-p), of_probability=True), SUBJECT, RULES))
+    assert found["accuracy_at_half"] == 6 / 8
+    told = np.where(np.arange(8) < 3, p, 1 - p)
+    assert found["log_loss"] == pytest.approx(-np.log(told).mean())
+    assert "log_loss" not in figures(evaluate_detector(judged(), SUBJECT, RULES))
+
+
 def test_oracle_and_reference_stand_beside():
     rows = evaluate_detector(judged(), SUBJECT, RULES)
     oracle = figures(rows, basis="oracle")

@@ -65,6 +65,7 @@ class Judged:
         unknown: bool: the verdict is unknown_event. None: never.
         flags: bool: the verdict is anomalous. None: the score is above the threshold.
         kinds: str: kind of fault, where it is known; empty elsewhere. None: of none.
+        of_probability: the score is -ln(1 - probability that the session is faulty), as a classifier's is.
     """
 
     labels: np.ndarray
@@ -75,6 +76,7 @@ class Judged:
     unknown: np.ndarray | None = None
     flags: np.ndarray | None = None
     kinds: np.ndarray | None = None
+    of_probability: bool = False
 
     def flagged(self, rule: str) -> np.ndarray:
         """Which sessions are flagged, by verdict rule: `flagged` or `without_unknown`."""

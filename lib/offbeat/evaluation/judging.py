@@ -120,6 +120,7 @@ def _by_labels(asked: Evaluation) -> list[Row]:
         seen_in_training=seen_before(hashes, hash_sequences(asked.data.train)),
         unknown=verdicts == UNKNOWN_EVENT,
         flags=verdicts == ANOMALOUS,
+        of_probability=asked.model.detector.supervised,
     )
     rows = evaluate_detector(judged, asked.subject, asked.rules)
     return rows + _compared(asked, asked.sequences, asked.test.labels, asked.subject)

@@ -90,6 +90,7 @@ def evaluate_detector(judged: Judged, subject: Subject, rules: Rules) -> list[Ro
         for rule in (FLAGGED, WITHOUT_UNKNOWN):
             figures += _flag_figures(part, judged.flagged(rule)[chosen], rule)
         figures += [*_budget_figures(part), *_score_figures(part), *_oracle_figures(part)]
+        figures += _classifier_figures(part) if judged.of_probability and len(labels) else []
         if subset == ALL:
             figures += _kind_figures(judged, labelled) + _curve_figures(part)
         rows += [_row(part, figure) for figure in figures]
@@ -202,6 +203,18 @@ def _budget_figures(part: _Part) -> Iterator[_Figure]:
         hits, n = (above.tp, above.abnormal) if name == "recall" else (above.fp, above.normal)
         interval = intervals.wilson_interval(float(hits), float(n))
         yield _Figure(f"{name}_at_budget", float(getattr(above, name)), interval, note=note)
+
+
+def _classifier_figures(part: _Part) -> Iterator[_Figure]:
+    """What is usually told of a classifier: no alert budget, a session is faulty where that is likelier than not."""
+    right = (part.scores > math.log(2)) == part.labels
+    note = "where faulty is likelier than not, whatever the alert budget"
+    interval = intervals.wilson_interval(float(right.sum()), len(right))
+    yield _Figure("accuracy_at_half", float(right.mean()), interval, note=note)
+    normal = np.asarray(part.scores, np.float64)  # -ln(1 - p)
+    faulty = -np.log(np.maximum(-np.expm1(-normal), np.finfo(np.float32).tiny))  # -ln(p)
+    loss = float(np.where(part.labels, faulty, normal).mean())
+    yield _Figure("log_loss", loss, note="binary cross-entropy, nats per session")
 
 
 def _oracle_figures(part: _Part) -> Iterator[_Figure]:

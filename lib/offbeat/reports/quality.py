@@ -33,6 +33,8 @@ _RATES = {
     "fpr": "false-positive rate",
     "accuracy": "accuracy",
     "accuracy_all_normal": "accuracy of “normal” for all",
+    "accuracy_at_half": "accuracy, faulty where likelier than not",
+    "log_loss": "loss (cross-entropy, nats)",
 }
 _DRAWN = (
     "precision",
