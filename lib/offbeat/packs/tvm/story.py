@@ -38,7 +38,8 @@ def _truth_line(total: Row) -> str:
         f"True were {total['minutes_true']:,.0f}: the report is off by {total['error_reported']:+.2%}, and "
         f"{total['misplaced_reported']:.2%} of the minutes are misplaced between day, partner, title and platform; "
         f"without flagged sessions {_percent(total['error_unflagged'])} and "
-        f"{_percent(total['misplaced_unflagged'], sign='')}."
+        f"{_percent(total['misplaced_unflagged'], sign='')} of the minutes that are left: "
+        f"{1 - total['minutes_true_unflagged'] / total['minutes_true']:.1%} of the true ones go with them."
     )
 
 
