@@ -11,7 +11,7 @@ READY := .venv/.ready
 # Test processes side by side, each with a Spark of its own: 0 for one alone. A file's tests stay in one process.
 WORKERS ?= 2
 PYTEST := $(BIN)/python -m pytest --durations=15 --durations-min=1
-# The longest files come first (tests/conftest.py), so that no process is left alone with one at the end.
+# The longest files come first (tests/durations.json), so that no process is left alone with one at the end.
 SIDE_BY_SIDE := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 # Folders count too: theirs is the time of a removal.
 SHIPPED := $(shell find lib jobs -not -path '*/__pycache__*' -not -path '*.egg-info*')
@@ -42,11 +42,20 @@ bench: $(READY) ## time the steps beside the limit of these cores, DuckDB and Po
 test: $(READY) ## all tests but the slow ones (TESTS=tests/ROOM for a part)
 	$(PYTEST) $(SIDE_BY_SIDE) -m "not slow" $(TESTS)
 
-test-full: $(READY) ## all tests, the slow ones too (TESTS=tests/ROOM for a part)
-	$(PYTEST) $(SIDE_BY_SIDE) $(TESTS)
+# In parts that each end within the hour on two cores: the quick ones, kills at every point (in two), kills at random
+# moments, other jobs as processes, the rest.
+PART_1 := -m "not slow" tests
+PART_2 := -m slow tests/system/test_killed.py -k "every_point and (quarter_1 or quarter_2)"
+PART_3 := -m slow tests/system/test_killed.py -k "every_point and (quarter_3 or quarter_4)"
+PART_4 := -m slow tests/system/test_killed.py -k "not every_point"
+PART_5 := -m slow tests/system --ignore tests/system/test_killed.py
+PART_6 := -m slow tests --ignore tests/system
+
+test-full: $(READY) ## all tests, the slow ones too (PART=1 to PART=6 for a part under an hour, or TESTS=tests/ROOM)
+	$(PYTEST) $(SIDE_BY_SIDE) $(if $(PART),$(or $(PART_$(PART)),$(error no PART=$(PART): 1 to 6)),$(TESTS))
 
 cluster-test: $(READY) ## spark-submit on a standalone cluster: a master and two workers on loopback
-	$(PYTEST) tests/system/test_cluster.py tests/system/test_cluster_steps.py
+	$(PYTEST) tests/system/test_cluster.py
 
 docs: $(READY) ## the documentation as a site, site/index.html; a link that leads nowhere stops it
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,9 +23,42 @@ os.environ.setdefault(
 )
 
 
+# Seconds of each test file; `OFFBEAT_DURATIONS=1 make test` writes down what it has measured.
+DURATIONS = Path(__file__).with_name("durations.json")
+_measured: Counter[str] = Counter()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whole jobs first: with several processes side by side, none is left alone with a long file at the end."""
-    items.sort(key=lambda item: "system" not in item.path.parts)
+    """Longest files first: so several processes end together, each taking the next file when it is done with one."""
+    seconds = json.loads(DURATIONS.read_text(encoding="utf-8"))
+    items.sort(key=lambda item: (-seconds.get(_file_of(item.nodeid), 0), _file_of(item.nodeid)))
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Add up what a file's tests took, set-up included."""
+    _measured[_file_of(report.nodeid)] += report.duration
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Where it is asked for, keep what was measured; files that did not run keep what they had."""
+    if os.environ.get("OFFBEAT_DURATIONS") and not hasattr(session.config, "workerinput"):
+        seconds = json.loads(DURATIONS.read_text(encoding="utf-8"))
+        seconds |= {name: round(each) for name, each in _measured.items()}
+        there = {name: each for name, each in sorted(seconds.items()) if each and Path(name).exists()}
+        DURATIONS.write_text(json.dumps(there, indent=1) + "\n", encoding="utf-8")
+
+
+def _file_of(test: str) -> str:
+    return test.partition("::")[0]
+
+
+# Over a small log, plans cost more to compile, and to change on the way, than they gain: a quarter of the CPU time.
+# Jobs that run as processes do both, so both ways are tested.
+INTERPRETED = {
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+    "spark.sql.adaptive.enabled": "false",
+}
 
 
 @pytest.fixture(scope="session")
@@ -32,7 +67,8 @@ def spark() -> Iterator[SparkSession]:  # noqa: F821 - imported lazily, so that 
     from offbeat.spark import open_session
 
     session = open_session("offbeat-tests")
-    session.conf.set("spark.sql.shuffle.partitions", "2")
+    for key, value in {"spark.sql.shuffle.partitions": "2", **INTERPRETED}.items():
+        session.conf.set(key, value)
     yield session
     session.stop()
 

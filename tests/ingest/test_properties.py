@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 pytestmark = pytest.mark.spark
 
 few = settings(
-    max_examples=6,
+    max_examples=4,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
     derandomize=True,

@@ -126,13 +126,10 @@ def test_what_a_duplicate_is(folder, make_source, make_config, ingest, table, de
         assert [row["event"] for row in table(conf, "events") if row["event_id"] == "1"] == ["play"]
 
 
+@pytest.mark.slow  # in the fast tier tests/system/test_killed.py dies for real
 @pytest.mark.parametrize(
-    "moment",  # tests/system/test_killed.py dies for real at the others
-    [
-        "merge_quarantine",
-        pytest.param("append_events", marks=pytest.mark.slow),
-        pytest.param("events_by_file", marks=pytest.mark.slow),
-    ],
+    "moment",
+    ["merge_quarantine", "append_events", "events_by_file"],
 )
 def test_a_run_that_is_killed_is_finished_by_the_next(
     folder, make_source, make_config, ingest, table, monkeypatch, moment

@@ -135,6 +135,7 @@ class StandaloneCluster:
             "SPARK_LOCAL_DIRS": str(self.folder / "local"),
             "SPARK_LOCAL_IP": "127.0.0.1",
             "SPARK_DAEMON_MEMORY": "256m",
+            "JDK_JAVA_OPTIONS": os.environ.get("OFFBEAT_JAVA_OPTIONS", ""),
         }
 
     def _wait_for(self, name: str, pattern: str) -> str:

@@ -87,15 +87,22 @@ def go_all_the_way(conf: Config) -> None:
     steps.score(context)
 
 
+def add_next_file(config: Path) -> bool:
+    """Lay the next file beside the first one, whole at once; False where it has been there."""
+    following = config.with_name("log") / "next.csv"
+    if following.exists():
+        return False
+    shutil.copy2(config.with_name("next.csv"), following.with_name(".next.csv"))
+    following.with_name(".next.csv").rename(following)
+    return True
+
+
 if __name__ == "__main__":
     config, point = Path(sys.argv[1]), sys.argv[2]
     death = Death(point)
     instrument(death)
     conf = Config.load(config)
-    following, log = config.with_name("next.csv"), config.with_name("log")
     go_all_the_way(conf)
-    if not (log / "next.csv").exists():
-        shutil.copy2(following, log / ".next.csv")
-        (log / ".next.csv").rename(log / "next.csv")
+    if add_next_file(config):
         go_all_the_way(conf)
     print(" ".join(death.passed))

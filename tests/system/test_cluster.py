@@ -1,4 +1,4 @@
-"""On a real cluster: code reaches the executors in dist/offbeat.zip, and the cluster leaves nothing behind."""
+"""On a real cluster: code reaches the executors in dist/offbeat.zip, the steps give the tables of a local run."""
 
 from __future__ import annotations
 
@@ -6,11 +6,50 @@ import json
 import os
 from pathlib import Path
 
+import deltalake
 import pytest
 
+from offbeat import cli
 from tests.system.cluster import StandaloneCluster
+from tests.system.offbeat_process import ROOT
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]  # a busy machine is slow to start a cluster
+pytestmark = [
+    pytest.mark.system,
+    pytest.mark.spark,
+    pytest.mark.timeout(1800),
+]  # a busy machine is slow to start a cluster
+
+STEPS = ("ingest", "sessionize", "train", "score")
+# What a run stamps on its rows: its own id and instant, and the batch that took an event.
+STAMPS = {"run_id", "scored_at", "ingest_batch"}
+TABLES = ("events", "sessions", "session_scores", "event_scores", "anomalies")
+
+
+def arguments(log: Path, lake: Path) -> list[str]:
+    settings = {
+        "source.path": f"{log}/events",
+        "generate.path": f"{log}",
+        "generate.rows": 3000,
+        "model.settings.units": 16,
+        "model.settings.epochs": 2,
+        "score.alert_budget": 0.1,
+    }
+    sets = [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]
+    return [
+        "--config",
+        str(ROOT / "conf" / "tvm.yaml"),
+        "--lake",
+        str(lake),
+        "--run-date",
+        "2027-01-01",
+        *sets,
+    ]
+
+
+def rows(lake: Path, name: str) -> list[str]:
+    table = deltalake.DeltaTable(str(lake / name)).to_pyarrow_table()
+    kept = [column for column in table.column_names if column not in STAMPS]
+    return sorted(repr(row) for row in table.select(kept).to_pylist())
 
 
 def test_executors_import_offbeat_from_the_zip_and_write_delta(cluster, offbeat_zip, tmp_path):
@@ -27,13 +66,33 @@ def test_executors_import_offbeat_from_the_zip_and_write_delta(cluster, offbeat_
     assert len(said["executors"]) == 2
 
 
-def test_a_job_that_fails_gives_its_exit_status(cluster, offbeat_zip, tmp_path):
-    script = tmp_path / "fails.py"
-    script.write_text("raise SystemExit(3)\n")
+@pytest.mark.slow
+def test_steps_on_the_cluster_equal_the_local_run(spark, cluster, offbeat_zip, tmp_path):
+    log, there, here = tmp_path / "log", tmp_path / "there", tmp_path / "here"
+    assert cli.main(["generate", *arguments(log, tmp_path / "truth")]) == 0
+    for step in STEPS:
+        done = cluster.submit(ROOT / "jobs" / f"{step}.py", *arguments(log, there), py_files=offbeat_zip)
+        assert done.returncode == 0, f"{step}: {done.stderr[-4000:]}"
+        assert cli.main([step, *arguments(log, here)]) == 0
+    for name in TABLES:
+        assert rows(there, name) == rows(here, name), name
+    assert rows(there, "anomalies")
 
-    assert cluster.submit(script, py_files=offbeat_zip).returncode == 3
+
+def test_a_mistake_comes_back_as_its_exit_status(cluster, offbeat_zip, tmp_path):
+    wrong = cluster.submit(
+        ROOT / "jobs" / "ingest.py",
+        *arguments(tmp_path, tmp_path / "lake"),
+        "--set",
+        "sesions.gap=1",
+        py_files=offbeat_zip,
+    )
+    assert wrong.returncode == 2
+    said = wrong.stdout + wrong.stderr  # spark-submit merges the two of a Python job
+    assert "did you mean sessions?" in said
 
 
+@pytest.mark.slow
 def test_a_failure_inside_leaves_no_process(tmp_path):
     def fail_inside(cluster):
         with cluster:

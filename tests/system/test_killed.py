@@ -1,4 +1,4 @@
-"""The driver is killed (SIGKILL) anywhere on the way from files to anomalies, and started again, over and over.
+"""The driver is killed anywhere on the way from files to anomalies and started again, or it runs as a stream.
 
 In the end the tables are those of a run that nobody disturbed.
 """
@@ -18,9 +18,12 @@ from pathlib import Path
 import deltalake
 import pytest
 
+from offbeat import steps
+from offbeat.config import Config
 from tests.system.offbeat_process import ROOT
+from tests.system.steps_and_die import RUN_DATE, add_next_file
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.spark]
 
 LIMIT_S = 400
 OF_A_RUN = {
@@ -117,22 +120,88 @@ def assert_equal(folder: Path, wanted: dict[str, list[dict]]) -> None:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory):
-    """Tables of a run that nobody disturbed, the points that it passed, and its seconds."""
+def undisturbed(spark, tmp_path_factory):
+    """Tables of a run that nobody disturbed; and a copy of its lake from when the first file had trained a model."""
     folder = a_log(tmp_path_factory.mktemp("killed") / "undisturbed")
-    began = time.monotonic()
-    points = finish(folder).split()
-    seconds = time.monotonic() - began
+    context = steps.Context(Config.load(folder / "c.yaml"), run_date=RUN_DATE)
+    context.spark = spark
+    for step in (steps.ingest, steps.sessionize, steps.train):
+        step(context)
+    trained = folder.with_name("trained")
+    shutil.copytree(folder, trained)
+    steps.score(context)
+    add_next_file(folder / "c.yaml")
+    for step in (steps.ingest, steps.sessionize, steps.score):
+        step(context)
     wanted = tables(folder)
     assert [len(wanted[name]) for name in ("events", "quarantine", "sessions")] == [800, 3, 160]
     assert 0 < len(wanted["anomalies"]) < 40
     assert wanted["ingested"] == [("first.csv", "done", 596, 594, 1, 1), ("next.csv", "done", 209, 206, 1, 2)]
-    return wanted, points, seconds
+    return wanted, trained
+
+
+@pytest.fixture(scope="module")
+def way(undisturbed, tmp_path_factory):
+    """The points that a process passes on its way, and its seconds."""
+    folder = a_log(tmp_path_factory.mktemp("killed") / "way")
+    began = time.monotonic()
+    points = finish(folder).split()
+    seconds = time.monotonic() - began
+    assert_equal(folder, undisturbed[0])
+    return points, seconds
+
+
+class Streaming:
+    """`offbeat stream` in a process group of its own, by `with`; its lines as they come."""
+
+    def __init__(self, config: Path, *arguments: str) -> None:
+        command = [sys.executable, "-m", "offbeat", "stream", "--config", config, *arguments]
+        env = os.environ | {"OFFBEAT_CORES": "2", "OFFBEAT_DRIVER_MEMORY": "1g"}
+        self.process = subprocess.Popen(
+            command, cwd=ROOT, env=env, stderr=subprocess.PIPE, text=True, start_new_session=True
+        )
+        self.said = ""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.communicate()
+
+    def line_with(self, words: str) -> str:
+        """The next line that has the words; pytest's timeout ends a wait in vain."""
+        for line in self.process.stderr:
+            self.said += line
+            if words in line:
+                return line
+        raise AssertionError(self.said)
+
+    def stop(self) -> int:
+        os.killpg(self.process.pid, signal.SIGTERM)  # as `timeout` and Ctrl-C do: the whole group
+        self.line_with("stream: stopped")
+        return self.process.wait(LIMIT_S)
+
+
+def test_a_stream_leaves_the_tables_of_a_batch(undisturbed, tmp_path):
+    wanted, trained = undisturbed
+    folder = a_log(tmp_path / "it")
+    shutil.copytree(trained / "lake", folder / "lake")
+    options = ("--run-date", RUN_DATE.isoformat(), "--set", "stream.every=0.2")
+    with Streaming(folder / "c.yaml", *options) as stream:
+        assert "rows in 0, " in stream.line_with("round 1")
+        add_next_file(folder / "c.yaml")
+        told = stream.line_with("round 2")
+        assert "rows in 209, events 206, duplicates 1, quarantined 2, sessions " in told
+        assert float(told.rpartition("lag ")[2].removesuffix(" s\n")) > 0
+        assert stream.stop() == 0
+    assert_equal(folder, wanted)
 
 
 @pytest.mark.timeout(len(MOMENTS) * LIMIT_S)
 def test_six_kills_on_one_way(undisturbed, tmp_path):
-    wanted, _, _ = undisturbed
+    wanted, _ = undisturbed
     folder = a_log(tmp_path / "lake")
     for point in MOMENTS:
         died = go(folder, point)
@@ -143,24 +212,27 @@ def test_six_kills_on_one_way(undisturbed, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.timeout(4 * 3600)
-def test_killed_at_every_point_between_two_commits(undisturbed, tmp_path):
+@pytest.mark.parametrize("quarter", range(4), ids=[f"quarter_{number}" for number in (1, 2, 3, 4)])
+def test_killed_at_every_point_between_two_commits(undisturbed, way, tmp_path, quarter):
     """At each point that an undisturbed run passes, on a lake of its own: as many kills as there are points."""
-    wanted, points, _ = undisturbed
+    points, _ = way
     assert len(points) >= 50
     for number, point in enumerate(points):
+        if number % 4 != quarter:
+            continue
         folder = a_log(tmp_path / str(number))
         died = go(folder, point)
         assert died.returncode == -signal.SIGKILL, f"{point}: {died.stderr}"
         finish(folder)
-        assert_equal(folder, wanted)
+        assert_equal(folder, undisturbed[0])
         shutil.rmtree(folder)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(4 * 3600)
-def test_fifty_kills_at_random_moments(undisturbed, tmp_path):
+def test_fifty_kills_at_random_moments(undisturbed, way, tmp_path):
     """Five on each of several ways; the shortest life is that of a process that is killed while Spark starts."""
-    wanted, _, whole_s = undisturbed
+    _, whole_s = way
     rng = random.Random(0)  # noqa: S311
     kills = 0
     while kills < 50:
@@ -168,4 +240,4 @@ def test_fifty_kills_at_random_moments(undisturbed, tmp_path):
         for _ in range(5):
             kills += go(folder, f"second:{rng.uniform(0.1, 1) * whole_s:.2f}").returncode == -signal.SIGKILL
         finish(folder)
-        assert_equal(folder, wanted)
+        assert_equal(folder, undisturbed[0])

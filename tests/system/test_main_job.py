@@ -9,22 +9,29 @@ import duckdb
 import polars as pl
 import pytest
 
+from offbeat import cli
+from offbeat.packs import all_tables
 from offbeat.tables.contract import ANOMALIES
-from tests.system.offbeat_process import figures, offbeat
+from tests.system.offbeat_process import ROOT, figures, offbeat
+from tests.tables.test_lake import MADE_BY_A_RUN
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.spark]
+
+SETTINGS = (
+    "generate.rows=20000",
+    "model.settings.epochs=4",
+    "evaluate.detectors=[new_event,ngram2]",
+    "evaluate.resamples=100",
+)
 
 
 def arguments(folder, *more):
     log = folder / "log"
-    settings = [
-        f"generate.path={log}",
-        f"source.path={log}/events",
-        "generate.rows=20000",
-        "model.settings.epochs=4",
+    sets = [
+        f"--set={setting}" for setting in (f"generate.path={log}", f"source.path={log}/events", *SETTINGS)
     ]
-    sets = [part for setting in settings for part in ("--set", setting)]
-    return ["--config", "conf/tvm.yaml", "--lake", folder / "lake", "--run-date", "2027-01-01", *sets, *more]
+    named = ("--config", ROOT / "conf" / "tvm.yaml", "--lake", folder / "lake", "--run-date", "2027-01-01")
+    return [str(each) for each in (*named, *sets, *more)]
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +98,14 @@ def test_anomalies_are_read_without_spark_by_three_engines(done):
     ] == expected
 
 
+def test_the_tables_that_it_makes_are_those_of_the_contract(done):
+    made = {path.parent.name for path in (done[0] / "lake").glob("*/_delta_log")}
+    assert made >= MADE_BY_A_RUN
+    for name in made:
+        columns = [field.name for field in delta(done[0], name).schema().fields]
+        assert columns == all_tables()[name].column_names, name
+
+
 def test_the_pages_are_there_and_small(done):
     folder, process = done
     for page in (folder / "lake" / "pages" / "tvm").glob("*.html"):
@@ -99,25 +114,26 @@ def test_the_pages_are_there_and_small(done):
     assert "index.html" in process.stdout
 
 
-def test_a_second_run_changes_nothing(copy):
+def test_a_second_run_changes_nothing(copy, spark, capsys):
     names = ["events", "quarantine", "sessions", "session_scores", "event_scores", "anomalies"]
     before = {name: delta(copy, name).version() for name in names}
-    found = figures(offbeat("run", *arguments(copy, "--json")))
+    assert cli.main(["run", *arguments(copy, "--json")]) == 0
+    found = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert found["ingest"]["rows_in"] == 0
     assert "train" not in found
     assert found["score"]["sessions"] == 0
     assert {name: delta(copy, name).version() for name in names} == before
 
 
-def test_a_damaged_model_is_refused(copy):
+def test_a_damaged_model_is_refused(copy, spark, capsys):
     weights = next((copy / "lake" / "models" / "tvm").glob("*/weights.npz"))
     data = bytearray(weights.read_bytes())
     data[len(data) // 2] ^= 1
     weights.write_bytes(data)
-    process = offbeat("score", *arguments(copy))
-    assert process.returncode == 4
-    assert process.stderr.splitlines()[-1].startswith("offbeat: model ")
-    assert "weights.npz was changed" in process.stderr
+    assert cli.main(["score", *arguments(copy)]) == 4
+    said = capsys.readouterr().err
+    assert said.splitlines()[-1].startswith("offbeat: model ")
+    assert "weights.npz was changed" in said
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from offbeat.runtime import POSTGRESQL, extra_jars
 from tests.system.offbeat_process import LIMIT_S, ROOT
 from tests.system.postgresql import PASSWORD, USER, PostgreSQL
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.slow]
 
 CLICKS = """
 CREATE TABLE clicks (id bigint PRIMARY KEY, who text, at timestamptz, what text, more jsonb, price numeric(8,2));

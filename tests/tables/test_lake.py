@@ -7,6 +7,10 @@ from offbeat.tables.table import Col, Table
 
 pytestmark = pytest.mark.spark
 
+MADE_BY_A_RUN = {
+    *("anomalies", "drift", "evaluations", "event_scores", "events", "ingested", "minutes_viewed"),
+    *("prediction_checks", "predictions", "quarantine", "runs", "session_scores", "sessions", "truth"),
+}
 SEEN = Table(
     name="seen",
     doc="What was seen, and how often. It's for `tests`.",
@@ -125,10 +129,20 @@ def test_versions_read_and_written_are_kept(spark, lake):
     assert (lake.tables_written, lake.tables_read) == ({"seen": 1}, {"seen": 1})
 
 
-@pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
+def test_keys_and_clustering_of_every_table_can_be():
+    for table in TABLES.values():
+        assert set(table.key) | set(table.cluster_by) <= set(table.column_names), table.name
+        assert len(table.cluster_by) <= 4, table.name
+
+
+@pytest.mark.parametrize(  # tests/system/test_main_job.py sees the others made
+    "table",
+    [
+        pytest.param(table, id=name, marks=[pytest.mark.slow] if name in MADE_BY_A_RUN else [])
+        for name, table in TABLES.items()
+    ],
+)
 def test_every_table_of_the_contract_can_be_made(spark, lake, table):
-    assert set(table.key) <= set(table.column_names)
-    assert len(table.cluster_by) <= 4
     lake.ensure(table)
     assert lake.read(table).columns == table.column_names
 
