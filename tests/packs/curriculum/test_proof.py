@@ -37,6 +37,7 @@ def test_what_is_planted_in_a_small_log_is_found(spark, tmp_path, seed):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(7200)
 def test_twenty_seeds_mean_and_worst(spark, tmp_path, capsys):
     """At a size where every plant has several; prints the figures, of each seed as it comes."""
     recalls, false, hidden = defaultdict(list), defaultdict(list), []
