@@ -34,7 +34,7 @@ def config(lake, *overrides):
 def answered(spark, conf, folder):
     """Everything but the model: what reads no scores is all there."""
     lake = Lake(spark, conf.lake)
-    ingest(lake, conf, run_date=NOW)
+    ingest(lake, conf, run_date=NOW, rewrite=pack.rewrite(lake, conf))
     pack.sessionize(lake, conf, run_id="r", run_date=NOW)
     counts = pack.after_score(lake, conf, "none")
     assert pack.after_score(lake, conf, "none") == {}  # nothing new: nothing is answered twice

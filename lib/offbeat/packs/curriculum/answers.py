@@ -67,8 +67,8 @@ class Teller:
         first = self._rows(T.STEADY_LESSONS, F.col("place") == 1, F.desc("accesses"), limit=_MOST_PROGRAMS)
         told = [
             f"in {row['program']} it is {row['page']}, on average in place {row['mean_rank']:.1f} of each cohort's "
-            f"lessons ({row['cohorts']} of {row['of_cohorts']} cohorts used it, {row['in_top_ten']:.0%} among their "
-            "ten most used)"
+            f"lessons (used by {row['cohorts']} of {_many(row['of_cohorts'], 'cohort')}, "
+            f"in {row['in_top_ten']:.0%} among the ten most used)"
             for row in first
         ]
         return _sentence("; ".join(told), "No program has cohorts to compare yet")
@@ -88,7 +88,9 @@ class Teller:
                 "No cohort used a lesson far more than the others did, at "
                 f"{self.rules.false_discoveries:.0%} false discoveries."
             )
-        rest = f" {number} such pairs in all, at most {self.rules.false_discoveries:.0%} of them by chance."
+        rest = (
+            f" Such pairs in all: {number:,}, at most {self.rules.false_discoveries:.0%} of them by chance."
+        )
         return _sentence("yes: " + "; ".join(told), "") + rest
 
     def hardly(self) -> str:
@@ -115,7 +117,7 @@ class Teller:
         if medians:
             told += ". Accesses per active day (median): "
             told += ", ".join(
-                f"{group} {median:g}" for group, median in sorted(medians.items(), reverse=True)
+                f"{group} {median:.3g}" for group, median in sorted(medians.items(), reverse=True)
             )
             told += "; " + "; ".join(
                 f"{row['group']} against {row['other']}: Cliff's delta {row['effect']:+.2f}, {_chance(row['p_value'])}"
@@ -290,9 +292,10 @@ class Teller:
         if not kinds:
             return "Nobody's: no user, address, cohort or page had far more accesses than its own past lets expect."
         told = ", ".join(f"{row['n']:,} {_plural(row['entity_kind'], row['n'])}" for row in kinds)
+        when = "on" if self.rules.period == "day" else f"in the {self.rules.period} of"
         least = (
-            f" The largest jump is that of {top[0]['entity_kind']} {top[0]['entity']} in the {self.rules.period} of "
-            f"{top[0]['period']}: {top[0]['accesses']:,.0f} accesses where {top[0]['expected']:,.1f} were expected."
+            f" The largest jump is that of {top[0]['entity_kind']} {top[0]['entity']} {when} {top[0]['period']}: "
+            f"{top[0]['accesses']:,.0f} accesses where {top[0]['expected']:,.1f} were expected."
             if top
             else ""
         )
