@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -68,6 +69,18 @@ def _named(parts: list[Any]) -> str:
     """`page (program)`."""
     first, *more = (str(part) for part in parts)
     return f"{first} ({', '.join(more)})" if more else first
+
+
+def _students_by_accesses(rows: Rows) -> Chart:
+    number = Counter(int(row["accesses"]) for row in rows_of(rows))
+    bars = [{"accesses": f"{n:,}", "students": students} for n, students in sorted(number.items())]
+    return charts.bars(
+        bars,
+        label="accesses",
+        value="students",
+        title="students with so many accesses in class",
+        kind="count",
+    )
 
 
 def _over_time(time: str, value: str, title: str, *, series: str | None = None, kind: str = "count") -> Any:
@@ -181,7 +194,7 @@ EXHIBITS: dict[str, tuple[Exhibit, ...]] = {
         (_USER, _COHORT, _PROGRAM, _ACCESSES, Shown("first_access", "first", "time"),
          Shown("last_access", "last", "time"), Shown("course_to", "place in the course", "share"),
          Shown("left_early", "left early"), Shown("accesses_after", "after the end", "count")),
-        _bars("user", "cohort", value="accesses", title="accesses while the class ran"),
+        _students_by_accesses,
     ), Exhibit(
         T.GROUP_ACCESS,
         _sorted("measure", "group", "other"),
