@@ -19,7 +19,7 @@ from offbeat.reports.form import rows_of
 from offbeat.tables import Table
 
 _BARS = 12
-_RAW_ROWS = 20  # of each alarm
+_RAW_ROWS = 20  # of each user
 
 
 @dataclass(frozen=True)
@@ -117,9 +117,9 @@ def _alarms(rows: DataFrame) -> DataFrame:
 
 
 def _raw_rows(rows: DataFrame, accesses: DataFrame) -> DataFrame:
-    """The first accesses behind each alarm."""
-    ids = rows.where("level = 'alarm'").select(
-        F.col("entity").alias("user"), "score",
+    """The first accesses behind each alarm and each user's note."""
+    ids = rows.where("entity_kind = 'user'").select(
+        F.col("entity").alias("user"), "level", "score",
         F.posexplode(F.slice("event_ids", 1, _RAW_ROWS)).alias("_place", "event_id"),
     )  # fmt: skip
     known = accesses.select("event_id", "at", "raw_path", "ip", "cohort")
@@ -214,9 +214,9 @@ EXHIBITS: dict[str, tuple[Exhibit, ...]] = {
     ), Exhibit(
         T.SUSPICIOUS_ACTIVITY,
         _raw_rows,
-        (_USER, Shown("at", "time", "time"), Shown("raw_path", "path", "code"), Shown("ip", "address", "code"),
+        (_USER, Shown("level", "level"), Shown("at", "time", "time"), Shown("raw_path", "path", "code"), Shown("ip", "address", "code"),
          _COHORT, Shown("event_id", "row of events", "code")),
-        title=f"The first {_RAW_ROWS} accesses behind each alarm", name="rows", beside=T.ACCESSES,
+        title=f"Raw rows: the first {_RAW_ROWS} accesses behind each alarm and note", name="rows", beside=T.ACCESSES,
     )),
     "e": (Exhibit(
         T.CROSSINGS,

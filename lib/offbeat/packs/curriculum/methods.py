@@ -25,7 +25,7 @@ _METHODS = {
     "d": """
         An alarm rests on patterns that a person reading does not make; a note is a fact worth a look.
 
-        Behind each alarm stand its first accesses; up to 500 of each reason are in the table, by event_ids. Addresses
+        Behind each alarm and note stand its first accesses; up to 500 of each reason are in the table, by event_ids. Addresses
         seen once are notes in the table and not shown here.
     """,
     "e": """

@@ -205,7 +205,7 @@ def _without_cohort(accesses: DataFrame) -> DataFrame:
     nobody = accesses.join(known, "user", "left_anti").groupBy("user").agg(
         F.count(F.lit(1)).alias("n"), F.min("at").alias("start"), F.max("at").alias("end"), _ids()
     )  # fmt: skip
-    reason = F.concat(F.lit("no cohort: "), F.col("n"), F.lit(" accesses"))
+    reason = F.concat(F.lit("no cohort, accesses: "), F.col("n"))
     return _evidence(nobody, "user", F.col("user"), reason, "no_cohort", F.lit(0.25))
 
 
