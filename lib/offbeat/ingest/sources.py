@@ -50,8 +50,9 @@ def name_of(source: Source) -> str:
 
 
 def needed_jars(conf: Config) -> list[str]:
-    """Artifacts that Spark needs to read a config's sources, as group:artifact:version."""
-    needed = [jar for source in conf.source for jar in database.needed_jars(source)]
+    """Artifacts that Spark needs to read a config's sources and lookups, as group:artifact:version."""
+    read = (*conf.source, *conf.lookups.values())
+    needed = [jar for source in read for jar in database.needed_jars(source)]
     if any(source.format == "kafka" for source in conf.source):
         needed.append(kafka_coordinate())
     return list(dict.fromkeys(needed))

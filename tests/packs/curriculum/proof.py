@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 
 from offbeat.packs.curriculum.generate import write_log
 from offbeat.packs.curriculum.prepare import clean_cohorts, prepare_accesses
-from offbeat.packs.curriculum.questions import crossing, lessons, likely, students, suspicious
+from offbeat.packs.curriculum.questions import crossing, lessons, likely, rare, students, suspicious
 from offbeat.packs.curriculum.rules import Rules
 from offbeat.packs.curriculum.settings import Settings
 
@@ -100,18 +100,29 @@ def _people(log: Log) -> dict[str, Found]:
 def _alarms(log: Log) -> dict[str, Found]:
     daily = crossing.crossings(log.accesses).persist()
     shut = crossing.shutoff(daily).persist()
-    people = crossing.crossers(log.accesses, shut)
-    found = suspicious.suspicious_activity(log.accesses, people, RULES).where("level = 'alarm'").toPandas()
+    found = suspicious.suspicious_activity(log.accesses, shut, RULES).where("level = 'alarm'").toPandas()
     made = {}
     for kind, name in (("scraper", "scraping"), ("sharer", "shared_account"), ("prober", "probing")):
         mine = {row.entity for row in found.itertuples() if name in list(row.kinds)}
         made[kind] = Found(log.planted(kind), mine, log.users)
-    day = shut.toPandas()
+    return made | _shutoff(log, shut.toPandas(), daily.count())
+
+
+def _shutoff(log: Log, shut: pd.DataFrame, days: int) -> dict[str, Found]:
+    """The day within a week, and whether the interval holds it; a sharp fall on another day is a false alarm."""
     planted = log.one("shutoff")["start"].date()
-    text = "none" if day.empty else f"{day['day'][0]} ({day['low'][0]} to {day['high'][0]})"
-    hit = not day.empty and bool(day["is_sharp"][0]) and abs((day["day"][0] - planted).days) <= 7
-    made["shutoff"] = Found({"shutoff"}, {"shutoff"} if hit else set(), 1000, f"{planted}: {text}")
-    return made
+    sharp = shut[shut["is_sharp"]]
+    if sharp.empty:
+        return {
+            "shutoff": Found({str(planted)}, set(), days, "none"),
+            "interval": Found({"holds"}, set(), days),
+        }
+    day, low, high = sharp.iloc[0][["day", "low", "high"]]
+    said = planted if abs((day - planted).days) <= 7 else day
+    return {
+        "shutoff": Found({str(planted)}, {str(said)}, days, f"{planted}: {day} ({low} to {high})"),
+        "interval": Found({"holds"}, {"holds"} if low <= planted <= high else set(), days),
+    }
 
 
 def _lessons(log: Log) -> dict[str, Found]:
@@ -121,13 +132,23 @@ def _lessons(log: Log) -> dict[str, Found]:
     page = log.accesses.where(F.col("raw_path") == hot["detail"]).select("page").first()
     planted = {f"{log.names[hot['entity']]}: {page['page'] if page else hot['detail']}"}
     found = {f"{row.cohort}: {row.page}" for row in far.itertuples()}
-    rare = lessons.rare_pages(log.accesses, RULES).where("accesses = 1").toPandas()
-    wanted = log.planted("rare_path")
-    # Real pages of the long tail may be opened once too: those are right as well.
-    once = {
-        "rare_path": Found(wanted, set(rare["raw_path"]) & wanted, len(rare), f"{len(rare)} accessed once")
+    return {"hot_lesson": Found(planted, found, activity.count()), **_rare(log)}
+
+
+def _rare(log: Log) -> dict[str, Found]:
+    """Paths accessed once, and which of them are told to be typing errors; entities are all paths of the log."""
+    paths = log.accesses.groupBy("raw_path").agg(F.count("*").alias("n")).toPandas()
+    # Pages of the long tail and probes are accessed once as well: who says so is right, of others it is false.
+    once = set(paths.loc[paths["n"] == 1, "raw_path"])
+    listing = rare.rare_pages(log.accesses, RULES).toPandas()
+    said = listing[listing["accesses"] == 1]
+    planted = log.planted("rare_path")
+    listed = (set(said["raw_path"]) & planted) | (set(said["raw_path"]) - once)
+    errors = set(listing.loc[listing["what"] == "typing_error", "raw_path"])
+    return {
+        "rare_path": Found(planted, listed, len(paths), f"{len(said)} accessed once"),
+        "typing_error": Found(planted, errors, len(paths)),
     }
-    return {"hot_lesson": Found(planted, found, activity.count()), **once}
 
 
 def likely_right(log: Log) -> tuple[int, int, int]:

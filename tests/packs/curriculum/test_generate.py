@@ -11,6 +11,7 @@ import pytest
 
 from offbeat.errors import InputRefused, UsageError
 from offbeat.packs.curriculum.generate import write_log
+from offbeat.packs.curriculum.plants import rare_paths
 from offbeat.packs.curriculum.settings import Settings
 
 COLUMNS = ["day", "clock", "path", "user", "cohort", "ip"]
@@ -132,6 +133,12 @@ def test_a_log_of_several_chunks_has_the_same_people(small, tmp_path):
     assert len(two) == pytest.approx(len(one), rel=0.005)
     sizes = one.groupby("user").size() - two.groupby("user").size()
     assert np.abs(sizes).max() <= 12  # rows that are written twice fall elsewhere
+
+
+def test_no_more_paths_are_misspelt_than_there_are_ways_to():
+    known = ["java-i/loops", "html-css"]
+    assert len(rare_paths(known, 100_000, 1)) == 20
+    assert rare_paths(known, 5, 1) == rare_paths(known, 100_000, 1)[:5]
 
 
 def test_without_plants_nothing_is_told_but_hidden_cohorts(tmp_path):

@@ -34,7 +34,7 @@ def config(lake, *overrides):
 def answered(spark, conf, folder):
     """Everything but the model: what reads no scores is all there."""
     lake = Lake(spark, conf.lake)
-    ingest(lake, conf, run_date=NOW)
+    ingest(lake, conf, run_date=NOW, rewrite=pack.rewrite(lake, conf))
     pack.sessionize(lake, conf, run_id="r", run_date=NOW)
     counts = pack.after_score(lake, conf, "none")
     assert pack.after_score(lake, conf, "none") == {}  # nothing new: nothing is answered twice
@@ -106,7 +106,15 @@ def test_a_generated_log_with_people_hidden_and_cohorts_by_sql(
     for answer in lake.read(T.ANSWERS).collect():
         assert answer["title"] in pages["curriculum_page"]
         assert answer["answer"][:30].replace("'", "&#39;") in pages["letter_page"]
-    assert (tmp_path / "pages" / "csv" / "g-rare-pages.csv").read_text().startswith("raw_path,what,accesses")
+    files = tmp_path / "pages" / "csv"
+    assert (files / "g-rare-pages.csv").read_text().startswith("raw_path,accesses")
+    with (files / "d-suspicious-activity-rows.csv").open() as stream:
+        shown = list(csv.DictReader(stream))
+    assert {row["user"] for row in shown if row["level"] == "alarm"} == set(found)  # raw rows of every alarm
+    assert all(row["at"] and row["raw_path"] and row["ip"].startswith("p_") for row in shown)
+    # Sequences are of pages: no picture and no spelling of a page is an event of its own.
+    assert events.where("event RLIKE '[.](jpe?g|svg|png)$|^[0-9]+-'").count() == 0
+    assert lake.read(T.ACCESSES).where("raw_path RLIKE '[.](jpe?g|svg|png)$'").count() > 0
     _assert_nothing_changes(lake, conf)
 
 

@@ -14,7 +14,7 @@ from offbeat.errors import UsageError
 from offbeat.ingest.contract import apply
 from offbeat.ingest.formats.pattern import parse
 from offbeat.ingest.pseudonyms import KEY
-from offbeat.packs.curriculum.prepare import clean_cohorts, prepare_accesses
+from offbeat.packs.curriculum.prepare import CleanEvents, clean_cohorts, prepare_accesses
 from offbeat.packs.curriculum.presets import flat
 from offbeat.packs.curriculum.rules import Rules
 
@@ -70,7 +70,7 @@ def accesses(spark):
         RULES,
     )
     events = contract_rows(spark, SOURCE).where(F.size("reasons") == 0)
-    return prepare_accesses(events, cohorts, RULES).persist()
+    return prepare_accesses(CleanEvents().apply(events), cohorts, RULES).persist()
 
 
 def test_paths_are_cleaned_and_parted_and_cohorts_joined(accesses):
@@ -98,6 +98,24 @@ def test_paths_are_cleaned_and_parted_and_cohorts_joined(accesses):
         ("search/search_index.json", "search/search_index.json", "search", "search", "search_index.json", 999,
          "Unknown cohort", None, "unknown", "10.9"),
     }  # fmt: skip
+
+
+def test_events_are_pages_and_their_paths_stay(spark):
+    rows = spark.createDataFrame(
+        [
+            ("1-Fundamentals/x", {"ip": "a"}),
+            ("fundamentals/x/", {"path": "of the log"}),
+            ("a/b.SVG", None),
+            (None, None),
+        ],
+        "event string, covariates map<string,string>",
+    )
+    assert [tuple(row) for row in CleanEvents().apply(rows).collect()] == [
+        ("fundamentals/x", {"ip": "a", "path": "1-Fundamentals/x"}),
+        ("fundamentals/x", {"path": "fundamentals/x/"}),
+        ("static file", {"path": "a/b.SVG"}),
+        (None, None),
+    ]
 
 
 def test_an_empty_cohort_leaves_the_address_where_it_is(accesses):

@@ -10,7 +10,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from offbeat.packs.curriculum import tables as T
-from offbeat.packs.curriculum.answers import Teller, recommendations
+from offbeat.packs.curriculum.answers import Teller
 from offbeat.packs.curriculum.questions import (
     counts,
     crossing,
@@ -18,10 +18,12 @@ from offbeat.packs.curriculum.questions import (
     kept,
     lessons,
     likely,
+    rare,
     students,
     suspicious,
     views,
 )
+from offbeat.packs.curriculum.recommended import recommendations
 from offbeat.packs.curriculum.rules import Rules
 from offbeat.spark import keep, let_go
 from offbeat.tables import Lake, Table
@@ -71,9 +73,9 @@ class Answering:
         found = keep(crossing.shutoff(read(T.CROSSINGS)))  # one row
         yield T.CROSSERS, lambda: crossing.crossers(accesses, found)
         yield T.SHUTOFF, lambda: crossing.add_crossers_after(found, read(T.CROSSERS))
-        yield T.SUSPICIOUS_ACTIVITY, lambda: suspicious.suspicious_activity(accesses, read(T.CROSSERS), rules)
+        yield T.SUSPICIOUS_ACTIVITY, lambda: suspicious.suspicious_activity(accesses, found, rules)
         yield T.ALUMNI_PAGES, lambda: lessons.alumni_pages(accesses)
-        yield T.RARE_PAGES, lambda: lessons.rare_pages(accesses, rules)
+        yield T.RARE_PAGES, lambda: rare.rare_pages(accesses, rules)
         yield T.USER_MOVES, lambda: students.user_moves(accesses, rules)
         yield T.ACTIVITY, lambda: findings.activity(accesses, self.cohorts, rules)
         yield T.FINDINGS, lambda: findings.findings(accesses, self.cohorts, read(INGESTED), rules)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 from offbeat.packs.curriculum import tables as T
+from offbeat.packs.curriculum.questions import counts
 from offbeat.packs.curriculum.rules import Rules
 from offbeat.tables import Lake, Table
 
@@ -66,8 +67,8 @@ class Teller:
         first = self._rows(T.STEADY_LESSONS, F.col("place") == 1, F.desc("accesses"), limit=_MOST_PROGRAMS)
         told = [
             f"in {row['program']} it is {row['page']}, on average in place {row['mean_rank']:.1f} of each cohort's "
-            f"lessons ({row['cohorts']} of {row['of_cohorts']} cohorts used it, {row['in_top_ten']:.0%} among their "
-            "ten most used)"
+            f"lessons (used by {row['cohorts']} of {_many(row['of_cohorts'], 'cohort')}, "
+            f"in {row['in_top_ten']:.0%} among the ten most used)"
             for row in first
         ]
         return _sentence("; ".join(told), "No program has cohorts to compare yet")
@@ -87,7 +88,9 @@ class Teller:
                 "No cohort used a lesson far more than the others did, at "
                 f"{self.rules.false_discoveries:.0%} false discoveries."
             )
-        rest = f" {number} such pairs in all, at most {self.rules.false_discoveries:.0%} of them by chance."
+        rest = (
+            f" Such pairs in all: {number:,}, at most {self.rules.false_discoveries:.0%} of them by chance."
+        )
         return _sentence("yes: " + "; ".join(told), "") + rest
 
     def hardly(self) -> str:
@@ -97,20 +100,29 @@ class Teller:
             F.count_if("hardly").alias("n"),
             F.count_if(F.col("hardly") & F.col("left_early")).alias("early"),
             F.count_if(F.col("hardly") & (F.col("accesses") == 1)).alias("once"),
+            F.count_if(F.col("accesses") == 0).alias("never"),
             F.count(F.lit(1)).alias("all"),
         )
         told = (
-            f"{row['n']:,} of {row['all']:,} students accessed it at most {self.rules.hardly} times while their class "
-            f"ran, {row['once']:,} of them once; {row['early']:,} were not seen in the second half"
+            f"{row['n']:,} of {_many(row['all'], 'student')} accessed it at most {self.rules.hardly} times while their "
+            f"class ran, {row['once']:,} of them once, {row['never']:,} not at all; {row['early']:,} were not seen in "
+            "the second half"
         )
         groups = self._rows(
             T.GROUP_ACCESS, F.col("measure").startswith("accesses"), F.asc("group"), F.asc("other"), limit=3
         )
-        compared = [
-            f"{row['group']} {row['median']:g} and {row['other']} {row['median_other']:g}" for row in groups
-        ]
-        if compared:
-            told += f". Accesses per active day (median): {'; '.join(compared)}"
+        medians = {row["group"]: row["median"] for row in groups} | {
+            row["other"]: row["median_other"] for row in groups
+        }
+        if medians:
+            told += ". Accesses per active day (median): "
+            told += ", ".join(
+                f"{group} {median:.3g}" for group, median in sorted(medians.items(), reverse=True)
+            )
+            told += "; " + "; ".join(
+                f"{row['group']} against {row['other']}: Cliff's delta {row['effect']:+.2f}, {_chance(row['p_value'])}"
+                for row in groups
+            )
         return _sentence(told, "")
 
     def suspicious(self) -> str:
@@ -122,27 +134,36 @@ class Teller:
         notes = self._one(T.SUSPICIOUS_ACTIVITY, F.count_if(F.expr("level = 'note'")).alias("n"))["n"]
         number = alarms.count()
         told = ", ".join(f"{row['count']} {row['kind'].replace('_', ' ')}" for row in kinds)
+        worth = "is worth a note" if notes == 1 else "are worth a note"
+        who, people = "user or address", "users and addresses"
         if not number:
-            return f"Nobody gives reason for an alarm; {notes:,} users and addresses are worth a note."
-        people = "1 user gives" if number == 1 else f"{number:,} users give"
-        return f"Yes: {people} reason for an alarm ({told}); {notes:,} more users and addresses are worth a note."
+            return f"Nobody gives reason for an alarm; {_many(notes, who, people)} {worth}."
+        give = "gives" if number == 1 else "give"
+        more = _many(notes, f"further {who}", f"further {people}")
+        return f"Yes: {_many(number, 'user')} {give} reason for an alarm ({told}); {more} {worth}."
 
     def shutoff(self) -> str:
         """Question e."""
         rows = self.lake.read(T.SHUTOFF).limit(1).collect()
-        before = self._one(T.CROSSERS, F.count_if(F.expr("crossed_before > 0")).alias("n"))["n"]
+        crossed = F.when(F.expr("crossed_before > 0"), F.col("user"))
+        before = self._one(T.CROSSERS, F.count_distinct(crossed).alias("n"))["n"]
+        people = _many(before, "user") if before else "nobody"
         if not rows:
-            return f"The log holds too little to say: {before:,} users ever went to another program's pages."
+            return f"The log holds too little to say: {people} ever went to another program's pages."
         row = rows[0]
-        what = (
-            "Access to other programs' pages fell sharply"
-            if row["is_sharp"]
-            else "There was no sharp shut-off; the largest fall came"
+        fell = (
+            f"on {row['day']} (95 % interval {row['low']} to {row['high']}), from {row['share_before']:.2%} to "
+            f"{row['share_after']:.2%} of accesses"
         )
+        if not row["is_sharp"]:
+            return (
+                f"There was no sharp shut-off; the largest fall came {fell}. In the whole log {people} went to another "
+                "program's pages."
+            )
+        late = _many(row["crossers_after"], "user") if row["crossers_after"] else "nobody"
         return (
-            f"{what} on {row['day']} (95 % interval {row['low']} to {row['high']}), from {row['share_before']:.2%} to "
-            f"{row['share_after']:.2%} of accesses. It did happen before, by {before:,} users; "
-            f"{row['crossers_after']:,} users still crossed after."
+            f"Access to other programs' pages fell sharply {fell}. Before it {people} crossed; after it {late} still "
+            "did."
         )
 
     def alumni(self) -> str:
@@ -179,8 +200,8 @@ class Teller:
         )
         least = f" Least accessed pages: {', '.join(p['raw_path'] for p in pages)}." if pages else ""
         return (
-            f"{row['once']:,} paths were accessed only once: {row['typing_error']:,} are typing errors, "
-            f"{row['probe']:,} probes, {row['static']:,} static files and {row['page']:,} pages.{least}"
+            f"Paths accessed only once: {row['once']:,}, of which typing errors {row['typing_error']:,}, "
+            f"probes {row['probe']:,}, static files {row['static']:,} and pages {row['page']:,}.{least}"
         )
 
     def else_(self) -> str:
@@ -195,23 +216,30 @@ class Teller:
         days = self._rows(T.FINDINGS, F.col("kind") == "weekday", F.desc("number"), limit=7)
         busiest = f"{days[0]['what']} is the busiest day, {days[-1]['what']} the quietest" if days else ""
         told = [
-            f"{staff:,} users moved from a cohort to the staff: employed, or filed wrongly",
+            f"{_many(staff, 'user')} moved from a cohort to the staff: employed, or filed wrongly",
             self._growth(),
             busiest,
-            f"{number['outages']:,} outages and {number['reused']:,} ids used again by somebody else",
-            f"{int(number['empty'] or 0):,} accesses have no cohort",
+            f"{_many(number['outages'], 'outage')} and {_many(number['reused'], 'id')} used again by somebody else",
+            f"accesses without a cohort: {int(number['empty'] or 0):,}",
         ]
         return _sentence("; ".join(text for text in told if text), "")
 
     def _growth(self) -> str:
+        ends = self._one(T.ACCESSES, F.date_add(F.max("day"), 1).alias("day"))["day"]
+        if ends is None:
+            return ""
+        # The month in which the log ends is no whole one, unless it ends with it.
         months = (
-            self.lake.read(T.ACTIVITY).groupBy("month").agg(F.sum("accesses").alias("n")).orderBy(F.desc("month"))
-            .limit(2 * _YEAR_MONTHS).collect()
+            self.lake.read(T.ACTIVITY).where(F.col("month") < F.lit(ends.replace(day=1))).groupBy("month")
+            .agg(F.sum("accesses").alias("n")).orderBy(F.desc("month")).limit(2 * _YEAR_MONTHS).collect()
         )  # fmt: skip
         if len(months) < 2 * _YEAR_MONTHS:
             return ""
         last, before = (sum(row["n"] for row in part) for part in (months[:12], months[12:]))
-        return f"the last twelve months have {last / before - 1:+.0%} accesses against the twelve before"
+        return (
+            f"the twelve whole months up to {months[0]['month']:%B %Y} have {last / before - 1:+.0%} accesses against "
+            "the twelve before"
+        )
 
     def most_active(self) -> str:
         """Question i."""
@@ -224,7 +252,7 @@ class Teller:
             .collect()
         )
         cohort = (
-            lessons.where(F.col("cohort") != self.rules.staff).groupBy("cohort").agg(F.sum("accesses").alias("n"))
+            lessons.groupBy("cohort").agg(F.sum("accesses").alias("n"))
             .orderBy(F.desc("n"), "cohort").limit(3).collect()
         )  # fmt: skip
         if not page or not cohort:
@@ -243,9 +271,10 @@ class Teller:
         unknown = self._one(
             T.SUSPICIOUS_ACTIVITY, F.count_if(F.array_contains("kinds", "no_cohort")).alias("n")
         )["n"]
+        have = "has" if unknown == 1 else "have"
         return (
-            f"{unknown:,} users have no cohort at all; {row['sure']:,} of them can be placed in one with a probability "
-            f"of at least {_SURE:.0%}. The data stay as they are."
+            f"{_many(unknown, 'user')} {have} no cohort at all; {row['sure']:,} of them can be placed in one with a "
+            f"probability of at least {_SURE:.0%}. The data stay as they are."
         )
 
     def jumped(self) -> str:
@@ -254,14 +283,18 @@ class Teller:
             self.lake.read(T.COUNT_ANOMALIES).groupBy("entity_kind").agg(F.count_distinct("entity").alias("n"))
             .orderBy("entity_kind").collect()
         )  # fmt: skip
-        top = self._rows(
-            T.COUNT_ANOMALIES, F.col("entity_kind") != "ip", F.asc("p_value"), F.desc("accesses"), limit=1
+        top = (
+            counts.count_jumps(self.lake.read(T.COUNT_ANOMALIES))
+            .orderBy(F.desc("more"), "entity")
+            .limit(1)
+            .collect()
         )
         if not kinds:
             return "Nobody's: no user, address, cohort or page had far more accesses than its own past lets expect."
         told = ", ".join(f"{row['n']:,} {_plural(row['entity_kind'], row['n'])}" for row in kinds)
+        when = "on" if self.rules.period == "day" else f"in the {self.rules.period} of"
         least = (
-            f" The largest jump is {top[0]['entity_kind']} {top[0]['entity']} from {top[0]['period']} on: "
+            f" The largest jump is that of {top[0]['entity_kind']} {top[0]['entity']} {when} {top[0]['period']}: "
             f"{top[0]['accesses']:,.0f} accesses where {top[0]['expected']:,.1f} were expected."
             if top
             else ""
@@ -273,10 +306,11 @@ class Teller:
         views = self.lake.read(T.TWO_VIEWS).groupBy("view").count().collect()
         number = {row["view"]: row["count"] for row in views}
         both, sequences, counts = (number.get(name, 0) for name in ("both", "sequences", "counts"))
+        have = "has" if sequences + both == 1 else "have"
         return (
-            f"{sequences + both:,} users have a session that is out of sequence, {counts + both:,} a period with far "
-            f"too many accesses; the two views agree on {both:,} of them and on {number.get('neither', 0):,} without "
-            "either."
+            f"{_many(sequences + both, 'user')} {have} a session that is out of sequence, {counts + both:,} a period "
+            f"with far too many accesses; the two views agree on {both:,} of them and on {number.get('neither', 0):,} "
+            "without either."
         )
 
     def _rows(self, table: Table, where: Column, *order: Column, limit: int) -> list[Any]:
@@ -286,45 +320,18 @@ class Teller:
         return self.lake.read(table).agg(*columns).collect()[0]
 
 
-def recommendations(accesses: DataFrame, alumni: DataFrame, rare: DataFrame) -> DataFrame:
-    """What to do with pages: offer a download, merge or redo, drop; the columns of the table recommendations.
-
-    Typing errors, probes and static files are no pages, and nothing is recommended for them.
-
-    Args:
-        alumni: rows of alumni_pages. rare: rows of rare_pages.
-    """
-    heavy = alumni.where("place <= 10 AND users >= 3").groupBy("page").agg(
-        F.sum("accesses").alias("accesses"), F.sum("users").alias("users"),
-        F.concat_ws(", ", F.sort_array(F.collect_set("program"))).alias("_of"),
-    )  # fmt: skip
-    download = heavy.select(
-        "page", F.lit("offer_download").alias("action"), "accesses", "users",
-        F.concat(F.col("users"), F.lit(" graduates of "), F.col("_of"), F.lit(" keep coming back to it")).alias("why"),
-    )  # fmt: skip
-    last = accesses.agg(F.max("at").alias("_last"))
-    seldom = (
-        rare.where("what = 'page' AND page <> '/'").crossJoin(F.broadcast(last)).groupBy("page", "_last")
-        .agg(F.sum("accesses").alias("accesses"), F.max("users").alias("users"), F.max("last_access").alias("_seen"))
-    )  # fmt: skip
-    months = F.floor(F.months_between("_last", "_seen"))
-    old = months >= _YEAR_MONTHS
-    used = accesses.groupBy("page").agg(F.count(F.lit(1)).alias("_all"))
-    # A page that is used under another spelling is no seldom one.
-    alone = seldom.join(used, "page").where(F.col("_all") <= 2 * F.col("accesses"))
-    return download.unionByName(
-        alone.select(
-            "page", F.when(old, "drop").otherwise("merge_or_redo").alias("action"), "accesses", "users",
-            F.concat(
-                F.col("accesses"), F.lit(" accesses in all, the last "), months, F.lit(" months before the log ends")
-            ).alias("why"),
-        )
-    )  # fmt: skip
-
-
 def _sentence(text: str, otherwise: str) -> str:
     told = text or otherwise
     return f"{told[0].upper()}{told[1:]}." if told else ""
+
+
+def _many(number: int, one: str, many: str = "") -> str:
+    """`1 user`, `2 users`."""
+    return f"{number:,} {one if number == 1 else many or f'{one}s'}"
+
+
+def _chance(p: float) -> str:
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"  # noqa: PLR2004
 
 
 def _plural(word: str, number: int) -> str:

@@ -17,7 +17,7 @@ from offbeat.ingest.pseudonyms import pseudonym_of
 from offbeat.packs.curriculum.answering import Answering
 from offbeat.packs.curriculum.generate import write_log
 from offbeat.packs.curriculum.options import Output, read_cohorts
-from offbeat.packs.curriculum.prepare import clean_cohorts, prepare_accesses
+from offbeat.packs.curriculum.prepare import CleanEvents, clean_cohorts, prepare_accesses
 from offbeat.packs.curriculum.presets import flat
 from offbeat.packs.curriculum.rules import Rules
 from offbeat.packs.curriculum.settings import Settings
@@ -54,6 +54,11 @@ def generate(lake: Lake, conf: Config) -> dict[str, Any]:
             CURRICULUM_TRUTH, truth.withColumn("entity", F.when(user, hidden).otherwise(F.col("entity")))
         )
     return {**counts, "path": wanted.path}
+
+
+def rewrite(lake: Lake, conf: Config) -> CleanEvents:  # noqa: ARG001 - as every pack
+    """Pages in place of the paths that lead to them."""
+    return CleanEvents()
 
 
 def sessionize(lake: Lake, conf: Config, *, run_id: str, run_date: dt.datetime) -> dict[str, Any]:  # noqa: ARG001

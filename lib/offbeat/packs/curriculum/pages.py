@@ -8,6 +8,7 @@ import os
 import tempfile
 from collections.abc import Callable
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,14 @@ from markupsafe import Markup
 from pyspark.sql import Column as Spark
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
-from pyspark.sql.types import TimestampType
+from pyspark.sql.types import BooleanType, TimestampType
 
 from offbeat.config import Config
 from offbeat.packs.curriculum import tables as T
 from offbeat.packs.curriculum.exhibits import EXHIBITS, RECOMMENDED, Exhibit
 from offbeat.packs.curriculum.methods import method_of
 from offbeat.packs.curriculum.presets import STUDY_NAMES
+from offbeat.packs.curriculum.recommended import advice
 from offbeat.reports import parts
 from offbeat.reports.data import Head, PageRef
 from offbeat.reports.form import Column
@@ -95,7 +97,7 @@ class _Pages:
             body.append(
                 Markup("<p>{}. <strong>{}</strong> {}</p>").format(number, answer["title"], answer["answer"])
             )
-        body.append(parts.paragraph("What I would do with the pages: " + self._advice()))
+        body.append(parts.paragraph("What I would do with the pages? " + self._advice()))
         body.append(
             parts.paragraph("Tables, charts and how each answer was found out: curriculum.html beside it.")
         )
@@ -146,17 +148,26 @@ class _Pages:
         return render_page(head, sections)
 
     def _question(self, answer: dict[str, Any]) -> Section:
-        exhibit = EXHIBITS[answer["question"]]
-        rows, link = self._rows(exhibit, f"{answer['question']}-{exhibit.table.name}")
+        letter, title = answer["question"], answer["title"]
         body: list[Markup] = [parts.callout(answer["answer"], tone="info")]
-        name = f"q-{answer['question']}"
-        table = parts.table(
-            rows[:_SHOWN], list(exhibit.columns), caption=answer["title"], name=f"{name}-table", note=link
-        )
+        for exhibit in EXHIBITS[letter]:
+            if self.lake.exists(exhibit.table):
+                body += self._exhibit(exhibit, exhibit.title or title, letter)
+        body.append(parts.folded("Method and caveats", parts.bullets(method_of(letter))))
+        return Section(f"q-{letter}", title, body)
+
+    def _exhibit(self, exhibit: Exhibit, title: str, letter: str) -> list[Markup]:
+        """Its chart, where there is one, and its table."""
+        name = "-".join(part for part in (letter, exhibit.table.name.replace("_", "-"), exhibit.name) if part)
+        rows, link = self._rows(exhibit, name)
+        made = [
+            parts.table(
+                rows[:_SHOWN], list(exhibit.columns), caption=title, name=f"q-{name}-table", note=link
+            )
+        ]
         if exhibit.chart is not None and rows:
-            body.append(parts.figure(exhibit.chart(rows), title=answer["title"], name=f"{name}-chart"))
-        body += [table, parts.folded("Method and caveats", parts.bullets(method_of(answer["question"])))]
-        return Section(name, answer["title"], body)
+            made.insert(0, parts.figure(exhibit.chart(rows), title=title, name=f"q-{name}-chart"))
+        return made
 
     def _recommended(self) -> Section:
         if not self.lake.exists(T.RECOMMENDATIONS):
@@ -165,23 +176,15 @@ class _Pages:
         table = parts.table(
             rows[:_SHOWN],
             list(RECOMMENDED.columns),
-            caption="Recommendations by page",
+            caption=RECOMMENDED.title,
             name="recommended",
             note=link,
         )
         return Section("recommendations", "Recommendations", [parts.callout(self._advice()), table])
 
     def _advice(self) -> str:
-        counted = self.lake.read(T.RECOMMENDATIONS).groupBy("action").count().collect()
-        number = {row["action"]: row["count"] for row in counted}
-        heavy = self.lake.read(T.RECOMMENDATIONS).where("action = 'offer_download'").orderBy("users", "page")
-        pages = [row["page"] for row in heavy.tail(3)][::-1]
-        named = f" ({', '.join(pages)} first)" if pages else ""
-        return (
-            f"offer {number.get('offer_download', 0)} much-used topics as a download{named}; merge or redo "
-            f"{number.get('merge_or_redo', 0)} seldom-used pages; drop {number.get('drop', 0)} that nobody has "
-            "opened for a year. Typing errors and probes are set apart and count as neither."
-        )
+        rows = self.lake.read(T.RECOMMENDATIONS).select("page", "action", "users").collect()
+        return advice(row.asDict() for row in rows)
 
     def _figures(self) -> list[KeyFigure]:
         row = self.lake.read(T.ACCESSES).selectExpr(
@@ -196,21 +199,21 @@ class _Pages:
 
     def _rows(self, exhibit: Exhibit, name: str) -> tuple[list[dict[str, Any]], str]:
         """The rows that are shown, and what to say of the CSV file beside the page that holds more of them."""
-        frame = exhibit.select(self.lake.read(exhibit.table))
+        frame = exhibit.rows(self.lake.read)
         keys = [column.key for column in exhibit.columns]
         shown = [_written(frame, key) for key in keys]
         found = [row.asDict() for row in frame.select(*shown).limit(_IN_FILE).collect()]
-        file = f"csv/{name.replace('_', '-')}.csv"
+        file = f"csv/{name}.csv"
         _write_csv(self.folder / file, keys, found)
         cut = "" if len(found) < _IN_FILE else "the first "
-        return (
-            found,
-            f"The first {min(_SHOWN, len(found))} rows; {cut}{len(found):,} are in {file} beside this page.",
+        told = (
+            f"The first {min(_SHOWN, len(found)):,} rows; {cut}{len(found):,} are in {file} beside this page."
         )
+        return found, told if found else ""
 
     def head(self, title: str, subtitle: str, *, own: str) -> Head:
         """The top of one of the pages."""
-        exhibits = (*EXHIBITS.values(), RECOMMENDED)
+        exhibits = (*chain.from_iterable(EXHIBITS.values()), RECOMMENDED)
         shown = (T.ACCESSES, T.ANSWERS, *(exhibit.table for exhibit in exhibits))
         there = {table.name: table for table in shown}.values()
         return Head(
@@ -225,8 +228,11 @@ class _Pages:
 
 
 def _written(frame: DataFrame, name: str) -> Spark:
-    """The column; an instant as text in UTC, since Python would read it in the zone of this machine."""
-    if isinstance(frame.schema[name].dataType, TimestampType):
+    """The column; yes or no in words, an instant as text in UTC, since Python would read it in this machine's zone."""
+    kind = frame.schema[name].dataType
+    if isinstance(kind, BooleanType):
+        return F.when(F.col(name), "yes").otherwise("no").alias(name)
+    if isinstance(kind, TimestampType):
         return F.date_format(name, "yyyy-MM-dd HH:mm:ss").alias(name)
     return F.col(name)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import deque
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -136,6 +137,9 @@ def _plant(stints: list[Stint], settings: Settings, factor: float, rng: np.rando
     ]  # fmt: skip
     order = list(rng.permutation(fit))
     made = list(stints)
+    classes: dict[int | None, list[int]] = {}
+    for at, one in enumerate(stints):
+        classes.setdefault(one.written, []).append(at)
     for kind, number in wanted.items():
         for _ in range(max(1, round(number * factor)) if number else 0):
             place = _next(order, made, kind)
@@ -143,7 +147,7 @@ def _plant(stints: list[Stint], settings: Settings, factor: float, rng: np.rando
                 break
             made[place] = replace(made[place], plant=kind)
             if kind == "dropout":
-                made = _give_rows(made, place, int(rng.integers(1, 11)))
+                made = _give_rows(made, place, classes[made[place].written], int(rng.integers(1, 11)))
     return made
 
 
@@ -157,10 +161,10 @@ def _next(order: list[int], stints: list[Stint], kind: str) -> int | None:
     return None if best is None else order.pop(best)
 
 
-def _give_rows(stints: list[Stint], place: int, keep: int) -> list[Stint]:
+def _give_rows(stints: list[Stint], place: int, of_class: list[int], keep: int) -> list[Stint]:
     """Leave a drop-out few rows; classmates get the rest, so that the cohort's total holds."""
     one = stints[place]
-    mates = [n for n, s in enumerate(stints) if s.written == one.written and n != place and not s.plant]
+    mates = [n for n in of_class if n != place and not stints[n].plant]
     if not mates:
         return stints
     rest, made = one.rows - keep, list(stints)
@@ -202,19 +206,15 @@ def _repeat(
 ) -> list[Stint]:
     """Let some students leave early and come again with a later cohort of their program."""
     wanted = round(settings.repeaters * factor)
+    free: dict[int, deque[int]] = {}
+    for number, one in enumerate(stints):
+        if one.written is not None and not one.cohort.is_staff and not one.plant:
+            free.setdefault(one.written, deque()).append(number)
     for old in former:
         if wanted <= 0:
             break
         one = stints[old]
-        later = next(
-            (
-                n for n, s in enumerate(stints)
-                if not s.plant and s.seed == 0 and s.written not in (None, one.written)
-                and s.cohort.program_id == one.cohort.program_id and not s.cohort.is_staff
-                and one.begin + 40 * _DAY < seconds(s.cohort.start) < seconds(one.cohort.end)
-            ),
-            None,
-        )  # fmt: skip
+        later = _later_class(one, stints, free)
         if later is None:
             continue
         joint, wanted = joint + 1, wanted - 1
@@ -222,6 +222,20 @@ def _repeat(
         stints[old] = replace(one, stop=stop, seed=-joint)
         stints[later] = replace(stints[later], seed=-joint)
     return stints
+
+
+def _later_class(one: Stint, stints: list[Stint], free: dict[int, deque[int]]) -> int | None:
+    """The first one in a class of the same program that began while this one ran, of those that are alone (`free`)."""
+    for written, numbers in free.items():
+        while numbers and stints[numbers[0]].seed != 0:  # joined to somebody since
+            numbers.popleft()
+        if not numbers or written == one.written:
+            continue
+        cohort = stints[numbers[0]].cohort
+        begins = one.begin + 40 * _DAY < seconds(cohort.start) < seconds(one.cohort.end)
+        if begins and cohort.program_id == one.cohort.program_id:
+            return numbers[0]
+    return None
 
 
 def _numbered(stints: list[Stint], rng: np.random.Generator) -> list[Stint]:

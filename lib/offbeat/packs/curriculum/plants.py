@@ -26,6 +26,7 @@ _PROBES = (
     "1",
 )
 _OFTENEST_HOT = 0.006
+_MISSPELT = 10  # times that each path can be misspelt, about: a short one has no more ways
 
 
 def shutoff_of(settings: Settings, seed: int) -> int:
@@ -110,11 +111,12 @@ def probe_paths() -> list[str]:
 
 
 def rare_paths(scene_paths: list[str], number: int, seed: int) -> list[str]:
-    """Paths with a typing error, each unlike any path of the catalogue."""
+    """Up to so many paths with a typing error, each unlike any path of the catalogue; fewer where it has no more."""
     rng = np.random.default_rng([seed, 7])
     known: set[str] = set(scene_paths)
     made: list[str] = []
-    pages = [p for p in scene_paths if len(p) > 6]  # noqa: PLR2004 - a word that one can misspell
+    pages = np.array([p for p in scene_paths if len(p) > 6])  # noqa: PLR2004 - a word that one can misspell
+    number = min(number, _MISSPELT * len(pages))
     while len(made) < number:
         path = str(rng.choice(pages))
         at = int(rng.integers(1, len(path) - 1))

@@ -13,6 +13,10 @@ _INDEX = ("/", "", "toc", "index.html", "index")
 _OWN = 3.0  # programs share a topic where their shares of it are within this factor of the highest
 _KNOWN, _KNOWN_BY = 10, 3  # accesses and users from which a topic is one, and no typing error
 _PRIOR = 30.0  # accesses that a program's shares are drawn to everybody's with
+PATH = "path"  # covariate that keeps the path as logged, where the event is the page
+STATIC_FILE = (
+    "static file"  # event of all of them: which picture a page brings along is no step of its reader
+)
 _NULLS = ("", "null", "none", "nan", "\\n")
 
 
@@ -50,13 +54,14 @@ def prepare_accesses(events: DataFrame, cohorts: DataFrame, rules: Rules) -> Dat
     """Accesses with their cohorts; an event without a cohort stays, as one of the unknown cohort.
 
     Args:
-        events: rows of the table events: entity the user, event the path, covariates cohort_id and ip.
+        events: rows of the table events: entity the user, event the path, covariates cohort_id and ip; where there is
+            a covariate path as well, that is the path (see `CleanEvents`).
         cohorts: as `clean_cohorts` gives them.
 
     Returns:
         The columns of the table accesses, one row per event.
     """
-    path = F.col("event")
+    path = F.coalesce(F.col("covariates")[PATH], F.col("event"))
     page = clean_page(path)
     ip = F.col("covariates")["ip"]
     base = events.where("event_time IS NOT NULL").select(
@@ -81,6 +86,32 @@ def prepare_accesses(events: DataFrame, cohorts: DataFrame, rules: Rules) -> Dat
     )
     owners = F.broadcast(topic_programs(named))
     return named.join(owners, "topic", "left").select(*ACCESSES.column_names)
+
+
+class CleanEvents:
+    """Pages in place of paths, so that a session is a sequence of pages: an `ingest.job.Rewrite`.
+
+    `1-fundamentals/x` and `fundamentals/x` are one event, and so are all static files. The path stays, as a covariate.
+    """
+
+    def apply(self, rows: DataFrame) -> DataFrame:
+        """The same rows of the contract, their events cleaned."""
+        path = F.col("event")
+        page = clean_page(path)
+        event = F.when(kind_of(path, page) == "static", F.lit(STATIC_FILE)).otherwise(page)
+        none = F.create_map().cast("map<string,string>")
+        others = F.map_filter(F.coalesce("covariates", none), lambda name, _: name != PATH)
+        return rows.withColumns(
+            {
+                "event": F.when(path.isNotNull(), event),
+                "covariates": F.when(
+                    path.isNotNull(), F.map_concat(others, F.create_map(F.lit(PATH), path))
+                ).otherwise(F.col("covariates")),
+            }
+        )
+
+    def keep(self) -> None:
+        """Nothing: no row teaches it anything."""
 
 
 def clean_page(path: Column) -> Column:

@@ -91,7 +91,7 @@ STEADY_LESSONS = Table(
 
 LESSON_ACTIVITY = Table(
     name="lesson_activity",
-    doc="How much a cohort used a lesson, and whether that is far more than others did. Key: cohort, page.",
+    doc="How much a cohort (without staff) used a lesson, and whether far more than others did. Key: cohort, page.",
     columns=(
         _COHORT,
         _PROGRAM,
@@ -120,10 +120,10 @@ STUDENT_ACCESS = Table(
         _PROGRAM,
         Col("accesses", "bigint", "accesses while the class ran", null=False),
         Col("days_active", "bigint", "days with an access", null=False),
-        Col("first_access", "timestamp", "UTC instant of the first one in class", null=False),
-        Col("last_access", "timestamp", "UTC instant of the last one in class", null=False),
-        Col("course_from", "double", "place in the course of the first access, 0 to 1", null=False),
-        Col("course_to", "double", "place in the course of the last access, 0 to 1", null=False),
+        Col("first_access", "timestamp", "UTC instant of the first one in class; null: never seen in it"),
+        Col("last_access", "timestamp", "UTC instant of the last one in class; null: never seen in it"),
+        Col("course_from", "double", "place in the course of the first access, 0 to 1"),
+        Col("course_to", "double", "place in the course of the last access, 0 to 1"),
         Col("accesses_after", "bigint", "accesses after graduation", null=False),
         Col(
             "left_early", "boolean", "no access in the last half of the class that the log holds", null=False
@@ -200,12 +200,17 @@ SHUTOFF = Table(
 
 CROSSERS = Table(
     name="crossers",
-    doc="A user who went to another program's pages. Key: user.",
+    doc="A user who went to another program's pages. Key: user, cohort.",
     columns=(
         _USER,
         _COHORT,
         _PROGRAM,
-        Col("crossed_before", "bigint", "such accesses before the shut-off", null=False),
+        Col(
+            "crossed_before",
+            "bigint",
+            "such accesses before the shut-off; all where there was no sharp one",
+            null=False,
+        ),
         Col("crossed_after", "bigint", "such accesses from it on", null=False),
         Col("last_crossed", "timestamp", "UTC instant of the last one", null=False),
     ),
@@ -238,7 +243,7 @@ RARE_PAGES = Table(
         _USERS,
         Col("last_access", "timestamp", "UTC instant of the last access", null=False),
         Col("what", "string", "page, typing_error, probe or static", null=False),
-        Col("near", "string", "the known path that a typing error is nearest to"),
+        Col("near", "string", "the path that was meant by a typing error"),
     ),
     key=("raw_path",),
 )
@@ -275,7 +280,12 @@ FINDINGS = Table(
     name="findings",
     doc="What else the log says: outages, programs, classes per year, bad data. Key: kind, what.",
     columns=(
-        Col("kind", "string", "outage, program, classes_per_year, weekday, month, bad_data", null=False),
+        Col(
+            "kind",
+            "string",
+            "outage, program, classes_per_year, weekday, month, id_reused or bad_data",
+            null=False,
+        ),
         Col("what", "string", "which", null=False),
         Col("number", "double", "how many, or how long in hours", null=False),
         Col("note", "string", "in words", null=False),
@@ -319,7 +329,12 @@ COUNT_ANOMALIES = Table(
         Col("lower", "double", "lower band", null=False),
         Col("pct_b", "double", "place between the bands: 0 lower, 1 upper; above 1 is outside"),
         Col("p_value", "double", "chance of so many, given the past", null=False),
-        Col("q_value", "double", "Benjamini-Hochberg across entities and periods", null=False),
+        Col(
+            "q_value",
+            "double",
+            "Benjamini-Hochberg across the entities of one kind, in one period and by one method",
+            null=False,
+        ),
     ),
     key=("entity_kind", "entity", "period", "method"),
     entity_if="entity_kind = 'user'",
@@ -348,7 +363,7 @@ TWO_VIEWS = Table(
         _COHORT,
         Col("sessions", "bigint", "sessions scored", null=False),
         Col("flagged_sessions", "bigint", "sessions out of sequence", null=False),
-        Col("highest_percentile", "double", "percentile of the strangest session", null=False),
+        Col("highest_percentile", "double", "percentile of the strangest session; null: none was scored"),
         Col("odd_lesson", "string", "what came out of sequence in the strangest flagged session"),
         Col("odd_periods", "bigint", "periods above what the user's past lets expect", null=False),
         Col("view", "string", "both, sequences, counts or neither", null=False),
@@ -371,7 +386,7 @@ ANSWERS = Table(
 
 RECOMMENDATIONS = Table(
     name="recommendations",
-    doc="What to do with a page, computed from the tables. Key: page.",
+    doc="What to do with a page, computed from the tables. Key: page, action.",
     columns=(
         _PAGE,
         Col("action", "string", "offer_download, merge_or_redo or drop", null=False),

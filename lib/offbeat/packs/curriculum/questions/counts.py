@@ -87,6 +87,25 @@ def count_anomalies(found: DataFrame, rules: Rules) -> DataFrame:
     return judged.where(outside).withColumn("period", period_start(F.col("number"), rules.period))
 
 
+def count_jumps(anomalies: DataFrame) -> DataFrame:
+    """Each jump of a user, cohort or page once, whatever methods saw it: `methods`, and `more` than was expected.
+
+    Args:
+        anomalies: rows of count_anomalies. Addresses are left out: they are many, and say little of anybody.
+    """
+    likeliest = F.struct("p_value", "method")
+    return (
+        anomalies.where("entity_kind <> 'ip'")
+        .groupBy("entity_kind", "entity", "period")
+        .agg(
+            F.concat_ws(", ", F.sort_array(F.collect_set("method"))).alias("methods"),
+            F.max("accesses").alias("accesses"),
+            *(F.min_by(name, likeliest).alias(name) for name in ("expected", "upper", "pct_b", "q_value")),
+        )
+        .withColumn("more", F.col("accesses") - F.col("expected"))
+    )
+
+
 def period_number(day: Column, period: str) -> Column:
     """The number of a day's period since 1970."""
     if period == "month":

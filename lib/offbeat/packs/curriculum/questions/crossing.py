@@ -104,21 +104,30 @@ def _spread(n: np.ndarray, x: np.ndarray, at: int) -> float:
     return max(1.0, total / max(days - 2, 1))
 
 
+def crossed(accesses: DataFrame, found: DataFrame) -> DataFrame:
+    """The accesses to another program's pages, with `after`: whether they lie after the shut-off.
+
+    Args:
+        found: as `shutoff` gives it; where it is empty, or no fall is sharp, there is no after.
+    """
+    foreign = accesses.where(is_foreign()).where("kind IN ('lesson', 'topic')")
+    day = found.where("is_sharp").agg(F.min("day").alias("_shut"))
+    after = F.coalesce(F.col("day") >= F.col("_shut"), F.lit(False))
+    return foreign.crossJoin(F.broadcast(day)).withColumn("after", after).drop("_shut")
+
+
 def crossers(accesses: DataFrame, found: DataFrame) -> DataFrame:
     """Who went to another program's pages, before and after the shut-off; the columns of the table crossers.
 
     Args:
-        found: as `shutoff` gives it; where it is empty, all counts as before.
+        found: as `crossed` takes it.
     """
-    foreign = accesses.where(is_foreign()).where("kind IN ('lesson', 'topic')")
-    day = found.agg(F.min("day").alias("_shut"))
-    after = F.coalesce(F.col("day") >= F.col("_shut"), F.lit(False))
     return (
-        foreign.crossJoin(F.broadcast(day))
+        crossed(accesses, found)
         .groupBy("user", "cohort", "program")
         .agg(
-            F.count_if(~after).alias("crossed_before"),
-            F.count_if(after).alias("crossed_after"),
+            F.count_if(~F.col("after")).alias("crossed_before"),
+            F.count_if("after").alias("crossed_after"),
             F.max("at").alias("last_crossed"),
         )
     )
@@ -126,5 +135,6 @@ def crossers(accesses: DataFrame, found: DataFrame) -> DataFrame:
 
 def add_crossers_after(found: DataFrame, people: DataFrame) -> DataFrame:
     """The shut-off with the number of users who crossed after it."""
-    after = people.agg(F.count_if(F.col("crossed_after") > 0).alias("crossers_after"))
+    late = F.when(F.col("crossed_after") > 0, F.col("user"))
+    after = people.agg(F.count_distinct(late).alias("crossers_after"))
     return found.crossJoin(F.broadcast(after))

@@ -151,8 +151,13 @@ def _reused(accesses: DataFrame) -> DataFrame:
 
 
 def _bad_data(accesses: DataFrame, cohorts: DataFrame, ingested: DataFrame) -> DataFrame:
+    # A query is read whole again and again, and a file that has grown is: what the first reading found counts.
+    first = F.struct("taken_at", "duplicates")
+    readings = ingested.groupBy("source", "source_file").agg(
+        *(F.min_by(name, first).alias(name) for name in ("duplicates", "quarantined"))
+    )
     taken = (
-        ingested.agg(
+        readings.agg(
             F.coalesce(F.sum("duplicates"), F.lit(0)).alias("duplicates"),
             F.coalesce(F.sum("quarantined"), F.lit(0)).alias("quarantined"),
         )

@@ -15,7 +15,6 @@ from offbeat.packs.curriculum.rules import UNKNOWN_COHORT, Rules
 
 _LESSONS = "kind IN ('lesson', 'topic')"
 _TOP = 10
-_ODD_CHARACTERS = r"[^A-Za-z0-9/._-]|\.\.|^\.|\.(php|asp|aspx|env|cgi)$|^wp-|admin|robots"
 
 
 def lesson_activity(accesses: DataFrame, rules: Rules) -> DataFrame:
@@ -23,7 +22,8 @@ def lesson_activity(accesses: DataFrame, rules: Rules) -> DataFrame:
 
     A cohort's accesses to a lesson are set against what the other cohorts' share of it would make of the cohort's
     own total, so that large and busy cohorts are judged as small ones are. How far cohorts differ anyway is learnt from
-    them: the test is a binomial one with the dispersion that they show; q values hold for all tests together.
+    them: the test is a binomial one with the dispersion that they show; q values hold for all tests together. Staff
+    teach and are no cohort among others: they are left out.
 
     Args:
         accesses: rows of the table accesses.
@@ -31,7 +31,9 @@ def lesson_activity(accesses: DataFrame, rules: Rules) -> DataFrame:
     Returns:
         The columns of the table lesson_activity.
     """
-    lessons = accesses.where(_LESSONS).where(F.col("cohort") != UNKNOWN_COHORT)
+    lessons = accesses.where(_LESSONS).where(
+        (F.col("cohort") != UNKNOWN_COHORT) & (F.col("cohort") != rules.staff)
+    )
     counted = lessons.groupBy("cohort", "program", "page").agg(
         F.count(F.lit(1)).alias("accesses"), F.count_distinct("user").alias("users")
     )
@@ -64,7 +66,6 @@ def lesson_activity(accesses: DataFrame, rules: Rules) -> DataFrame:
     far = (
         (F.col("q_value") <= rules.false_discoveries)
         & (F.col("ratio") >= rules.far_more)
-        & (F.col("cohort") != rules.staff)
         & (F.col("share") >= 1.5 * F.coalesce("others_highest", F.lit(0.0)))
         & (F.col("users") >= 3)  # noqa: PLR2004 - one or two people are no cohort
     )
@@ -128,7 +129,7 @@ def steady_lessons(activity: DataFrame, rules: Rules) -> DataFrame:
     Returns:
         The columns of the table steady_lessons.
     """
-    students = activity.where((F.col("cohort") != rules.staff) & F.col("program").isNotNull())
+    students = activity.where("program IS NOT NULL")
     cohorts = students.groupBy("program", "cohort").agg(
         F.sum("accesses").alias("_all"), (F.max("rank") + 1).alias("_last")
     )
@@ -170,45 +171,3 @@ def alumni_pages(accesses: DataFrame) -> DataFrame:
     )
     order = Window.partitionBy("program").orderBy(F.desc("users"), F.desc("accesses"), "page")
     return counted.withColumn("place", F.row_number().over(order))
-
-
-def rare_pages(accesses: DataFrame, rules: Rules) -> DataFrame:
-    """Paths that are hardly accessed, typing errors and probes told from pages; the columns of the table rare_pages.
-
-    A typing error is within two letters of a path that is used at least twenty times as often; a probe has characters
-    or endings that no page of a curriculum has, or a topic that one user alone ever asked for.
-    """
-    paths = accesses.groupBy("raw_path", "page", "kind", "topic").agg(
-        F.count(F.lit(1)).alias("accesses"),
-        F.count_distinct("user").alias("users"),
-        F.max("at").alias("last_access"),
-    )
-    rare = paths.where(F.col("accesses") <= rules.rare)
-    known = paths.where((F.col("accesses") >= 20) & (F.col("kind") != "static")).select(  # noqa: PLR2004
-        F.col("raw_path").alias("near"), F.col("accesses").alias("_often")
-    )
-    distance = F.levenshtein("raw_path", "near", 2)
-    close = rare.where(F.length("raw_path") >= 4).join(  # noqa: PLR2004 - of three letters any is near to any
-        F.broadcast(known),
-        (F.abs(F.length("raw_path") - F.length("near")) <= 2) & (distance >= 1),  # noqa: PLR2004
-    )
-    digits = F.regexp_replace("raw_path", r"\d", "") == F.regexp_replace("near", r"\d", "")
-    first = Window.partitionBy("raw_path").orderBy(distance, F.desc("_often"), "near")
-    nearest = (
-        close.where(~digits & (F.col("_often") >= 20 * F.col("accesses")))
-        .withColumn("_n", F.row_number().over(first))
-        .where("_n = 1")
-        .select("raw_path", "near")
-    )
-    askers = (
-        accesses.where("topic IS NOT NULL").groupBy("topic").agg(F.count_distinct("user").alias("_askers"))
-    )
-    told = rare.join(nearest, "raw_path", "left").join(askers, "topic", "left")
-    odd = F.lower("raw_path").rlike(_ODD_CHARACTERS) | (F.coalesce("_askers", F.lit(0)) <= 1)
-    what = (
-        F.when(F.col("kind") == "static", "static")
-        .when(F.col("near").isNotNull(), "typing_error")
-        .when(odd, "probe")
-        .otherwise("page")
-    )
-    return told.withColumn("what", what)

@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 
 from offbeat.packs.curriculum.rules import UNKNOWN_COHORT, Rules
 
+_READ = "kind <> 'static'"  # a picture that a page brings along is no access of its reader's
 _GROUPS = {"during": "students", "after": "graduates", "staff": "staff"}
 
 
@@ -18,7 +19,7 @@ def student_access(accesses: DataFrame, rules: Rules) -> DataFrame:
     """Each student's use of the curriculum while the class ran; the columns of the table student_access.
 
     A class is looked at where the log holds its first day or more than half of it: what lies before the log begins
-    can't be told from absence.
+    can't be told from absence. Who was never seen in class but came after it is a student all the same.
     """
     bounds = accesses.agg(F.min("day").alias("_first"), F.max("day").alias("_last"))
     students = accesses.where("phase IN ('during', 'after')").crossJoin(F.broadcast(bounds))
@@ -28,7 +29,7 @@ def student_access(accesses: DataFrame, rules: Rules) -> DataFrame:
     seen = students.where(
         (F.date_diff(ends, begins) + 1) * 2 >= F.least(length, F.date_diff("_last", "class_start") + 1)
     )
-    during = F.col("phase") == "during"
+    during = (F.col("phase") == "during") & F.expr(_READ)
     at = F.when(during, F.col("at"))
     made = seen.groupBy(
         "user", "cohort", "program", "class_start", "class_end", begins.alias("_from"), ends.alias("_to")
@@ -37,7 +38,7 @@ def student_access(accesses: DataFrame, rules: Rules) -> DataFrame:
         F.count_distinct(F.when(during, F.col("day"))).alias("days_active"),
         F.min(at).alias("first_access"),
         F.max(at).alias("last_access"),
-        F.count_if(~during).alias("accesses_after"),
+        F.count_if((F.col("phase") == "after") & F.expr(_READ)).alias("accesses_after"),
     )
     days = F.greatest(F.date_diff("class_end", "class_start"), F.lit(1))
     place = {
@@ -45,11 +46,10 @@ def student_access(accesses: DataFrame, rules: Rules) -> DataFrame:
         for name, column in (("course_from", "first_access"), ("course_to", "last_access"))
     }  # fmt: skip
     half = F.date_add("_from", F.floor(F.date_diff("_to", "_from") / 2).cast("int"))
-    early = (F.to_date("last_access") < half) & (F.date_diff("_to", "_from") >= 14)  # noqa: PLR2004 - too soon to say
-    return (
-        made.where("accesses > 0")
-        .withColumns(place)
-        .withColumns({"left_early": early, "hardly": F.col("accesses") <= rules.hardly})
+    gone = F.coalesce(F.to_date("last_access") < half, F.lit(True))
+    early = gone & (F.date_diff("_to", "_from") >= 14)  # noqa: PLR2004 - too soon to say
+    return made.withColumns(place).withColumns(
+        {"left_early": early, "hardly": F.col("accesses") <= rules.hardly}
     )
 
 
@@ -60,7 +60,8 @@ def group_access(accesses: DataFrame) -> DataFrame:
     """
     names = F.create_map(*(F.lit(text) for pair in _GROUPS.items() for text in pair))
     people = (
-        accesses.where(F.col("phase").isin(*_GROUPS))
+        accesses.where(_READ)
+        .where(F.col("phase").isin(*_GROUPS))
         .groupBy("phase", "user")
         .agg(
             F.count(F.lit(1)).alias("n"),

@@ -7,7 +7,7 @@ from functools import reduce
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from offbeat.packs.curriculum.prepare import is_foreign
+from offbeat.packs.curriculum.questions.crossing import crossed
 from offbeat.packs.curriculum.rules import UNKNOWN_COHORT, Rules
 
 _IDS = 500
@@ -15,15 +15,16 @@ _READ = "kind <> 'static'"
 _ALARM = 0.5
 _WITHIN_S = 600
 _TRAVEL_S = 60
+_TRAVELS = 3
 
 
-def suspicious_activity(accesses: DataFrame, crossers: DataFrame, rules: Rules) -> DataFrame:
+def suspicious_activity(accesses: DataFrame, shut: DataFrame, rules: Rules) -> DataFrame:
     """Everyone who gives reason for suspicion, one row each; the columns of the table suspicious_activity.
 
     Alarms (score from 0.5 on) rest on patterns that a person reading does not make; notes are facts to look at.
 
     Args:
-        crossers: as `crossing.crossers` gives them.
+        shut: as `crossing.shutoff` gives it.
     """
     found = [
         scraping(accesses, rules),
@@ -31,7 +32,7 @@ def suspicious_activity(accesses: DataFrame, crossers: DataFrame, rules: Rules) 
         probing(accesses, rules),
         _returned(accesses, rules),
         _without_cohort(accesses),
-        _elsewhere(accesses, crossers, rules),
+        _elsewhere(accesses, shut, rules),
         _ips_seen_once(accesses),
     ]
     evidence = reduce(DataFrame.unionByName, found)
@@ -102,7 +103,10 @@ def scraping(accesses: DataFrame, rules: Rules) -> DataFrame:
 
 
 def sharing(accesses: DataFrame, rules: Rules) -> DataFrame:
-    """Accounts that two use at the same time: the address goes to and fro within minutes, on day after day."""
+    """Accounts that two use at the same time: the address goes to and fro within minutes, on day after day.
+
+    Addresses to and fro on few days, and a network that changes faster than one can travel, are notes of their own.
+    """
     order = Window.partitionBy("user").orderBy("at", "event_id")
     back = {
         "_ip1": F.lag("ip", 1).over(order), "_ip2": F.lag("ip", 2).over(order),
@@ -124,26 +128,35 @@ def sharing(accesses: DataFrame, rules: Rules) -> DataFrame:
             F.count(F.lit(1)).alias("swaps"),
             F.count_distinct("day").alias("days"),
             F.count_distinct("ip").alias("ips"),
-            F.count_if(travel).alias("travels"),
             F.min("at").alias("start"),
             F.max("at").alias("end"),
             _ids(),
         )
     )
-    shared = swaps.where((F.col("swaps") >= rules.swaps) & (F.col("days") >= rules.swap_days))
+    at_once = swaps.where(F.col("swaps") >= rules.swaps)
+    shared = at_once.where(F.col("days") >= rules.swap_days)
+    travelled = (
+        steps.where(travel)
+        .groupBy("user")
+        .agg(F.count(F.lit(1)).alias("travels"), F.min("at").alias("start"), F.max("at").alias("end"), _ids())
+        .where(F.col("travels") >= _TRAVELS)
+    )
     reason = F.concat(
         F.lit("shared account: "), F.col("swaps"), F.lit(" times to and fro between addresses within ten minutes, on "),
         F.col("days"), F.lit(" days"),
     )  # fmt: skip
-    at_once = F.concat(F.lit("several IPs at once: "), F.col("ips"), F.lit(" addresses in turns"))
+    several = F.concat(
+        F.lit("several IPs at once: "), F.col("ips"), F.lit(" addresses in turns, "), F.col("swaps"),
+        F.lit(" times to and fro"),
+    )  # fmt: skip
     far = F.concat(
         F.lit("impossible travel: "), F.col("travels"), F.lit(f" changes of network within {_TRAVEL_S} s")
     )
     score = F.least(F.lit(0.98), 0.6 + F.col("days") / 100)
     parts = [
         _evidence(shared, "user", F.col("user"), reason, "shared_account", score),
-        _evidence(shared, "user", F.col("user"), at_once, "several_ips", F.lit(0.3)),
-        _evidence(shared.where("travels >= 3"), "user", F.col("user"), far, "impossible_travel", F.lit(0.4)),
+        _evidence(at_once, "user", F.col("user"), several, "several_ips", F.lit(0.3)),
+        _evidence(travelled, "user", F.col("user"), far, "impossible_travel", F.lit(0.4)),
     ]
     return reduce(DataFrame.unionByName, parts)
 
@@ -192,21 +205,16 @@ def _without_cohort(accesses: DataFrame) -> DataFrame:
     nobody = accesses.join(known, "user", "left_anti").groupBy("user").agg(
         F.count(F.lit(1)).alias("n"), F.min("at").alias("start"), F.max("at").alias("end"), _ids()
     )  # fmt: skip
-    reason = F.concat(F.lit("no cohort: "), F.col("n"), F.lit(" accesses"))
+    reason = F.concat(F.lit("no cohort, accesses: "), F.col("n"))
     return _evidence(nobody, "user", F.col("user"), reason, "no_cohort", F.lit(0.25))
 
 
-def _elsewhere(accesses: DataFrame, crossers: DataFrame, rules: Rules) -> DataFrame:
-    late = (
-        crossers.where(F.col("crossed_after") >= rules.crossings)
-        .groupBy("user")
-        .agg(F.sum("crossed_after").alias("n"))
-    )
-    foreign = accesses.where(is_foreign())
+def _elsewhere(accesses: DataFrame, shut: DataFrame, rules: Rules) -> DataFrame:
+    late = crossed(accesses, shut).where("after")
     rows = (
-        foreign.join(late, "user")
-        .groupBy("user", "n")
-        .agg(F.min("at").alias("start"), F.max("at").alias("end"), _ids())
+        late.groupBy("user")
+        .agg(F.count(F.lit(1)).alias("n"), F.min("at").alias("start"), F.max("at").alias("end"), _ids())
+        .where(F.col("n") >= rules.crossings)
     )
     reason = F.concat(
         F.lit("in another program: "), F.col("n"), F.lit(" accesses to its pages after the shut-off")

@@ -41,16 +41,13 @@ def two_views(
     )
     cohorts = accesses.groupBy("user").agg(F.max_by("cohort", "at").alias("cohort"))
     joined = (
-        by_user.join(odd, "user", "left").join(periods, "user", "left").join(cohorts, "user", "left")
-        .fillna(0, ["odd_periods"]).fillna(UNKNOWN_COHORT, ["cohort"])
+        # Who has no scored session, the counts may find odd all the same.
+        by_user.join(periods, "user", "full").join(odd, "user", "left").join(cohorts, "user", "left")
+        .fillna(0, ["odd_periods", "sessions", "flagged_sessions"]).fillna(UNKNOWN_COHORT, ["cohort"])
     )  # fmt: skip
-    both, sequences, numbers = (
-        F.col("flagged_sessions") > 0,
-        F.col("flagged_sessions") > 0,
-        F.col("odd_periods") > 0,
-    )
+    sequences, numbers = F.col("flagged_sessions") > 0, F.col("odd_periods") > 0
     view = (
-        F.when(both & numbers, "both")
+        F.when(sequences & numbers, "both")
         .when(sequences, "sequences")
         .when(numbers, "counts")
         .otherwise("neither")
