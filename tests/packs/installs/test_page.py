@@ -117,12 +117,17 @@ def test_errors_show_all_installers_of_the_test_and_mark_spikes():
 def test_segments_in_words():
     one = {
         "app": "3", "channel": "7", "clicks": 1200, "expected_installs": 24.0, "rate": 0.02, "lift": 8.0,
-        "best_hour": 9, "farm_share": 0.25, "installs": 22,
+        "best_hour": 9, "farm_share": 0.25, "installs": 22, "expected_of_known": 21.5,
     }  # fmt: skip
+    rare = {**one, "best_hour": None, "farm_share": 0.0, "installs": None}
+    assert in_words([rare]) == [
+        "App 3 on channel 7: 1,200 clicks, 24.0 installs expected (2.00% of clicks, 8.0 times the average)."
+    ]
     assert in_words([one]) == [
         (
             "App 3 on channel 7: 1,200 clicks, 24.0 installs expected (2.00% of clicks, 8.0 times the average), "
-            "best at 09:00 UTC, 25% of the clicks from likely farms; the log counts 22."
+            "best from 09:00 to 10:00 UTC, 25% of the clicks from likely farms; where the log says, it counts 22 "
+            "against 21.5 expected."
         )
     ]
 

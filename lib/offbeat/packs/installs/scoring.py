@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from functools import reduce
@@ -27,6 +28,8 @@ from offbeat.scoring.carrier import Carrier, carry
 from offbeat.tables import Lake
 from offbeat.tabular import SavedModel, load_model, load_packed, pack_model
 from offbeat.training.registry import Registry
+
+log = logging.getLogger(__name__)
 
 
 def registry_of(lake: Lake, conf: Config) -> Registry:
@@ -53,16 +56,16 @@ def score_installs(lake: Lake, conf: Config, *, run_id: str, run_date: dt.dateti
     folder = registry.path(version)
     saved = load_model(folder)
     lake.ensure(INSTALL_SCORES)
-    rows = None
+    rows, refused = None, 0
     if conf.output.get("csv") or _has_new_files(lake, conf, run_date):
-        rows = read_clicks(lake, conf, run_date=run_date, whole=saved.record["whole"])
-    log = lake_clicks(lake, conf)
+        rows, refused = read_clicks(lake, conf, run_date=run_date, whole=saved.record["whole"])
+    known = lake_clicks(lake, conf)
     if rows is not None:
-        log = _with_new(log, rows.drop("extra"))
-    wanted = (log if rows is None else rows).select("click_id").distinct()
+        known = _with_new(known, rows.drop("extra"))
+    wanted = (known if rows is None else rows).select("click_id").distinct()
     fresh = _unscored(lake, wanted, version)
     scored = _scored(
-        log, fresh, carry(lake.spark, version, pack_model(folder), loader=cast("Any", load_packed)), saved
+        known, fresh, carry(lake.spark, version, pack_model(folder), loader=cast("Any", load_packed)), saved
     )
     stamps = {"model_version": version, "run_id": run_id}
     scored = scored.withColumns({name: F.lit(value) for name, value in stamps.items()})
@@ -70,7 +73,12 @@ def score_installs(lake: Lake, conf: Config, *, run_id: str, run_date: dt.dateti
     lake.append(INSTALL_SCORES, scored.withColumn("scored_at", F.lit(as_utc(run_date))))
     made: dict[str, Any] = {"scored_clicks": _count(lake, version) - before, "install_model": version}
     if rows is not None:
-        made["clicks_in"] = rows.count()
+        made |= {"clicks_in": rows.count(), "clicks_refused": refused}
+        if refused:
+            log.warning(
+                "%s rows of the file are no clicks and have no probability; `offbeat ingest` tells why",
+                f"{refused:,}",
+            )
         if conf.output.get("csv"):
             made |= _write_csv(lake, conf, rows, version)
     return made
@@ -142,11 +150,14 @@ def _write_csv(lake: Lake, conf: Config, rows: DataFrame, version: str) -> dict[
     """Write `id,install_prob`: a row per visitor, or per click in the order of the file."""
     scores = lake.read(INSTALL_SCORES).where(F.col("model_version") == version)
     joined = rows.join(scores.select("click_id", "install_prob"), "click_id")
+    joined = joined.withColumn("id", _id(conf))
     per_row = conf.output.get("per", "visitor") == "row"
-    lines = joined.select(_id(conf).alias("id"), "install_prob", "position")
     if per_row:
+        lines = joined.select("id", "install_prob", "position")
         lines = lines.orderBy("position", "id", "install_prob").drop("position")
     else:
+        # A click that stands twice in the file is one click, as in the log.
+        lines = joined.dropDuplicates(["id", "click_id"]).select("id", "install_prob")
         # At least one install: one minus the chance that no click leads to one.
         none = F.sum(F.log1p(-F.least("install_prob", F.lit(1 - 1e-15))))
         lines = lines.groupBy("id").agg((-F.expm1(none)).alias("install_prob")).orderBy("id")
