@@ -12,6 +12,7 @@ from offbeat.reports.data import Head
 from offbeat.reports.data_exploration import ExplorationPageData, Missing
 from offbeat.reports.exploration import frequency_chart, render_exploration_page
 from offbeat.reports.gather_events import gather_events, gather_intake, step_of
+from offbeat.reports.gather_gaps import gather_gap_classes
 from offbeat.reports.gather_sessions import END, OTHER, START, gather_activity, gather_sessions
 from offbeat.tables.contract import EVENTS, INGESTED, QUARANTINE, SESSIONS
 from tests.reports.example_exploration import exploration_page_data
@@ -100,6 +101,16 @@ def test_sessions_in_figures(sessions):
     assert length.deviation == pytest.approx(np.log([2, 3, 5]).std())
     assert whole.levels[1.0] == 101
     assert sum(bar["n"] for bar in length.before) == sum(bar["n"] for bar in whole.after) == 3
+
+
+@pytest.mark.spark
+def test_gaps_as_networks_take_them(sessions):
+    # Gaps of 0, 1, 1 and 100 s: of sixteen classes, three are left that differ.
+    found = gather_gap_classes(sessions)
+    assert [(one["low"], one["high"], one["n"]) for one in found] == [
+        (None, 0.0, 1), (0.0, 1.0, 2), (1.0, 100.0, 1), (100.0, None, 0),
+    ]  # fmt: skip
+    assert gather_gap_classes(sessions.limit(0)) == ()
 
 
 @pytest.mark.spark

@@ -24,7 +24,7 @@ from offbeat.evaluation.metrics import (
 from offbeat.packs.installs import pictures
 from offbeat.packs.installs.networks import judge_networks
 from offbeat.packs.installs.rates import Rates
-from offbeat.packs.installs.scoring import registry_of
+from offbeat.packs.installs.scoring import load_champion, registry_of
 from offbeat.packs.installs.table import ClickTable, Split, judged_rows, load_table, train_rows
 from offbeat.packs.installs.tables import INSTALL_CHARTS
 from offbeat.packs.installs.train import COPIES, assert_honest
@@ -70,7 +70,7 @@ def evaluate_installs(lake: Lake, conf: Config, *, run_id: str) -> dict[str, Any
     version = registry.champion()
     if version is None:
         raise UsageError(f"lake {lake.location}: no model of installs yet; run train first")
-    champion = load_model(registry.path(version))
+    champion = load_champion(registry.path(version))
     table = load_table(lake, conf, also=tuple(name for name in COPIES if _is_kept(conf, name)))
     split = Split(**champion.record["split"])
     assert_honest(table, split)

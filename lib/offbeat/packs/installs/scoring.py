@@ -21,7 +21,7 @@ from offbeat.ingest import ledger, news
 from offbeat.ingest.job import Job, as_utc
 from offbeat.packs.installs.clicks import id_columns, lake_clicks, read_clicks
 from offbeat.packs.installs.features import FEATURES, FIELDS, add_features
-from offbeat.packs.installs.rates import Rates
+from offbeat.packs.installs.rates import NAMES, Rates
 from offbeat.packs.installs.table import as_numbers
 from offbeat.packs.installs.tables import INSTALL_SCORES
 from offbeat.scoring.carrier import Carrier, carry
@@ -35,6 +35,20 @@ log = logging.getLogger(__name__)
 def registry_of(lake: Lake, conf: Config) -> Registry:
     """Where the models of installs lie, beside those of sessions."""
     return Registry(lake, f"{conf.name}-install", folder=conf.output.get("models"))
+
+
+def load_champion(folder: Path) -> SavedModel:
+    """A saved model that takes the columns that clicks have now.
+
+    Raises:
+        UsageError: it was trained when clicks had others.
+    """
+    saved = load_model(folder)
+    if tuple(saved.columns) != (*FEATURES, *saved.record["extra"], *NAMES):
+        raise UsageError(
+            f"model {folder.name}: trained on other features than clicks have now; run `offbeat train`"
+        )
+    return saved
 
 
 def score_installs(lake: Lake, conf: Config, *, run_id: str, run_date: dt.datetime) -> dict[str, Any]:
@@ -54,7 +68,7 @@ def score_installs(lake: Lake, conf: Config, *, run_id: str, run_date: dt.dateti
             f"lake {lake.location}: no model of installs yet; run `offbeat train` or `offbeat run` first"
         )
     folder = registry.path(version)
-    saved = load_model(folder)
+    saved = load_champion(folder)
     lake.ensure(INSTALL_SCORES)
     rows, refused = None, 0
     if conf.output.get("csv") or _has_new_files(lake, conf, run_date):
