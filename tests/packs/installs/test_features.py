@@ -31,7 +31,7 @@ def counted(frame: pd.DataFrame, row: int) -> dict[str, float]:
     ip = frame[(frame["time"] < click["time"]) & (frame["ip"] == click["ip"])]
     visitor = ip[(ip["device"] == click["device"]) & (ip["os"] == click["os"])]
     ip_app, visitor_app = (part[part["app"] == click["app"]] for part in (ip, visitor))
-    ip_channel, visitor_channel = (part[part["channel"] == click["channel"]] for part in (ip, visitor))
+    ip_channel = ip[ip["channel"] == click["channel"]]
 
     def within(part, hours):
         return (part["time"] >= click["time"] - hours * HOUR).sum()
@@ -51,7 +51,6 @@ def counted(frame: pd.DataFrame, row: int) -> dict[str, float]:
         "visitor_since": since(visitor), "visitor_apps": visitor["app"].nunique(), "visitor_rank": rank,
         "ip_app_24h": within(ip_app, 24), "ip_app_since": since(ip_app), "ip_channel_24h": within(ip_channel, 24),
         "visitor_app_before": len(visitor_app), "visitor_app_since": since(visitor_app),
-        "visitor_channel_before": len(visitor_channel), "visitor_channel_since": since(visitor_channel),
     }  # fmt: skip
     return {name: np.log1p(value) for name, value in found.items()}
 

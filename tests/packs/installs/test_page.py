@@ -126,7 +126,9 @@ def test_errors_show_all_installers_of_the_test_and_mark_spikes():
 )
 def test_an_output_that_there_is_none_of_is_refused(conf, output, said):
     columns = {"columns": {"covariates": ["ip", "app", "device", "os", "channel"]}}
-    good = Config(name="clicks", pack="installs", lake="x", source=({"path": "x", **columns},), output={"per": "row"})
+    good = Config(
+        name="clicks", pack="installs", lake="x", source=({"path": "x", **columns},), output={"per": "row"}
+    )
     assert_config(good)
     with pytest.raises(UsageError, match=said):
         assert_config(conf.model_copy(update={"output": output}))

@@ -31,7 +31,6 @@ NEAR = (
     "ip_1h", "ip_24h", "ip_before", "ip_since", "ip_apps", "ip_channels",
     "visitor_1h", "visitor_24h", "visitor_before", "visitor_since", "visitor_apps", "visitor_rank",
     "ip_app_24h", "ip_app_since", "ip_channel_24h", "visitor_app_before", "visitor_app_since",
-    "visitor_channel_before", "visitor_channel_since",
 )  # fmt: skip
 """Features from the earlier clicks of the same ip."""
 
@@ -82,7 +81,7 @@ def near_features(clicks: pa.Table) -> dict[str, np.ndarray]:
     visitor = joined(ip, code["device"], code["os"])
     of_ip, of_visitor = Key(ip, time), Key(visitor, time)
     of_ip_app, of_visitor_app = Key(joined(ip, app), time), Key(joined(visitor, app), time)
-    of_ip_channel, of_visitor_channel = Key(joined(ip, channel), time), Key(joined(visitor, channel), time)
+    of_ip_channel = Key(joined(ip, channel), time)
     counts = {
         "ip_1h": of_ip.within(_HOUR_US),
         "ip_24h": of_ip.within(_DAY_US),
@@ -97,14 +96,12 @@ def near_features(clicks: pa.Table) -> dict[str, np.ndarray]:
         "ip_app_24h": of_ip_app.within(_DAY_US),
         "ip_channel_24h": of_ip_channel.within(_DAY_US),
         "visitor_app_before": of_visitor_app.before(),
-        "visitor_channel_before": of_visitor_channel.before(),
     }
     since = {
         "ip_since": of_ip.since(),
         "visitor_since": of_visitor.since(),
         "ip_app_since": of_ip_app.since(),
         "visitor_app_since": of_visitor_app.since(),
-        "visitor_channel_since": of_visitor_channel.since(),
     }
     found = {name: np.log1p(values) for name, values in counts.items()}
     found |= {name: np.log1p(values / _S) for name, values in since.items()}
