@@ -176,10 +176,16 @@ def _evaluation_page(context: Context, run_id: str) -> Summary:
     """Write the page of the evaluation; a cluster that has no use for pages may lack what makes them."""
     try:
         from offbeat.reports.run import write_evaluation_page
+
+        page = write_evaluation_page(context.lake, context.conf, run_id=run_id)
     except ImportError as error:
         log.warning("no page of the evaluation: %s is not installed; install offbeat[reports]", error.name)
         return {}
-    page = write_evaluation_page(context.lake, context.conf, run_id=run_id)
+    except (
+        UsageError
+    ) as error:  # the figures are in the tables: a page that can't be made takes nothing from them
+        log.warning("no page of the evaluation: %s", error)
+        return {}
     return {"page": page} if page is not None else {}
 
 

@@ -58,6 +58,11 @@ def exploration_page_data(events: tuple[str, ...] = EVENTS) -> ExplorationPageDa
             {"low": 0.0, "high": 1e-3, "n": 7},
             *({"low": 10.0**i, "high": 10.0 ** (i + 1), "n": 90} for i in range(4)),
         ),
+        gap_classes=(
+            {"low": None, "high": 1.0, "n": 200},
+            {"low": 1.0, "high": 90.0, "n": 80},
+            {"low": 90.0, "high": None, "n": 87},
+        ),
         transitions=tuple(
             {"before": before, "after": after, "n": 50 + 3 * i + j}
             for i, before in enumerate(ends[:-1])

@@ -23,12 +23,15 @@ def page() -> str:
 
 def test_everything_that_the_table_holds_is_on_the_page(page):
     for name in (
-        "intervals", "pr-curve", "confusion", "pr-curves", "training-loss", "training-accuracy", "stress-label-noise",
+        "intervals", "pr-curve", "confusion", "confusion-2-gram",
+        "pr-curves", "training-loss", "training-accuracy", "stress-label-noise",
         "stress-class-ratio", "stress-train-faults", "stress-vocabulary-growth", "stress-drift",
     ):  # fmt: skip
         assert f'id="{name}"' in page
     for name in ("honest-oracle", "subsets", "detectors", "evaluations", "published"):
         assert f'data-name="{name}"' in page
+    assert "In force for lstm: recall" in page
+    assert "In force for 2-gram: recall" in page
     assert "earns its cost on test" in page
     assert page.count("Does the network earn its cost?") == 1
     assert "logdeep README" in page
@@ -49,6 +52,9 @@ def test_a_page_of_nothing_says_what_to_do():
     page = render_evaluation_page(replace(DATA, evaluations=(), epochs=(), published=()))
     assert "`offbeat evaluate` writes it." in page
     assert "No training curves" in page
+    assert "evaluate.stress: true makes them, or some of label_noise, class_ratio" in page
+    assert "No curves: they take sessions of both labels" in page
+    assert "evaluate.detectors names those that are" in page
 
 
 def test_the_curve_has_the_threshold_in_force():

@@ -10,8 +10,9 @@ import pytest
 from offbeat.reports.charts_seen import flow
 from offbeat.reports.data import Head
 from offbeat.reports.data_exploration import ExplorationPageData, Missing
-from offbeat.reports.exploration import render_exploration_page
+from offbeat.reports.exploration import frequency_chart, render_exploration_page
 from offbeat.reports.gather_events import gather_events, gather_intake, step_of
+from offbeat.reports.gather_gaps import gather_gap_classes
 from offbeat.reports.gather_sessions import END, OTHER, START, gather_activity, gather_sessions
 from offbeat.tables.contract import EVENTS, INGESTED, QUARANTINE, SESSIONS
 from tests.reports.example_exploration import exploration_page_data
@@ -103,6 +104,16 @@ def test_sessions_in_figures(sessions):
 
 
 @pytest.mark.spark
+def test_gaps_as_networks_take_them(sessions):
+    # Gaps of 0, 1, 1 and 100 s: of sixteen classes, three are left that differ.
+    found = gather_gap_classes(sessions)
+    assert [(one["low"], one["high"], one["n"]) for one in found] == [
+        (None, 0.0, 1), (0.0, 1.0, 2), (1.0, 100.0, 1), (100.0, None, 0),
+    ]  # fmt: skip
+    assert gather_gap_classes(sessions.limit(0)) == ()
+
+
+@pytest.mark.spark
 def test_entities_and_what_ingest_refused(spark, events, sessions):
     seen = gather_activity(None, sessions)
     assert seen is not None
@@ -164,17 +175,39 @@ def test_the_page_shows_what_there_is_and_says_what_there_is_not():
     for name in (
         "volume-chart", "hours", "frequency-chart", "covariate-platform", "length-chart", "gap-chart",
         "transition-map", "flow", "first-events", "last-events", "entity-chart", "before-events-per-session",
-        "after-time-of-a-session",
+        "after-time-of-a-session", "before-gaps", "after-gaps",
     ):  # fmt: skip
         assert f'id="{name}"' in page
-    for name in ("missing-values", "quantities", "reasons", "taken", "encoded-events", "scaled", "entities"):
+    for name in (
+        "missing-values",
+        "quantities",
+        "reasons",
+        "taken",
+        "encoded-events",
+        "scaled",
+        "entities",
+        "gap-classes",
+    ):
         assert f'data-name="{name}"' in page
     assert "The 10 busiest (3.23\u00a0%) have 91.7\u00a0% of the events." in page
     assert "about 90,000" in page
+    assert "lengths and times of sessions go into the isolation forest and Mahalanobis alone" in page
     bare = render_exploration_page(ExplorationPageData(Head("bare")))
     for said in ("offbeat ingest", "offbeat sessionize", "Neither the table ingested nor quarantine"):
         assert said in bare
     assert "<svg" not in bare.split("<main")[1].split("</main")[0]
+
+
+def test_events_with_names_of_thousands_of_letters_leave_the_page_small():
+    names = tuple(f"{'long ' * 400}{i}" for i in range(14))
+    page = render_exploration_page(exploration_page_data(names))
+    assert len(page.encode()) < 1_500_000
+    assert names[0] not in page
+    # What is clipped stays apart: each of the fourteen has a bar of its own.
+    chart = frequency_chart(exploration_page_data(names).events)
+    bars = [row["y"] for row in chart.spec["data"]["values"]]
+    assert len(set(bars)) == 14
+    assert max(map(len, bars)) == 160
 
 
 def test_a_flow_keeps_every_session_and_puts_rare_events_together():

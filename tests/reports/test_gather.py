@@ -71,6 +71,16 @@ def test_scores_are_counted_on_their_side_of_the_threshold(spark):
 
 
 @pytest.mark.spark
+def test_a_segment_s_own_threshold_decides_the_side(spark):
+    lower = scored("a", 0.7, "anomalous")
+    rows = [(*lower[:5], 0.5, *lower[6:]), scored("b", 0.7), scored("c", 1.2, "anomalous")]
+    scores = gather.gather_scores(spark.createDataFrame(rows, SESSION_SCORES.schema), model_version="v1")
+    assert (scores.threshold, scores.lowest_threshold, scores.flagged) == (1.0, 0.5, 2)
+    assert sum(b.sessions for b in scores.bins if b.above) == 2
+    assert [(b.above, b.sessions) for b in scores.bins if b.low < 0.7 <= b.high] == [(False, 1), (True, 1)]
+
+
+@pytest.mark.spark
 def test_no_scores_of_that_model(spark):
     table = spark.createDataFrame([scored("a", 1.0)], SESSION_SCORES.schema)
     assert gather.gather_scores(table, model_version="v9").sessions == 0

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import re
+from types import SimpleNamespace
 
+import pytest
+
+from offbeat.errors import UsageError
 from offbeat.reports import charts
-from offbeat.reports.notebook import Picture, _range
-from tests.reports.example import HOSTILE
+from offbeat.reports.exploration import render_exploration_page
+from offbeat.reports.notebook import Picture, Pictures
+from offbeat.reports.page import embed_json
+from tests.reports.example import HOSTILE, evaluation_page_data
+from tests.reports.example_exploration import exploration_page_data
 
 
 def test_a_chart_draws_itself_without_a_script_and_names_its_colours():
@@ -32,5 +39,30 @@ def test_texts_of_the_data_stay_texts():
     assert "<svg onload" not in html
 
 
-def test_ranges_of_lengths_are_told_in_words():
-    assert [_range(top) for top in (1, 2, 4, 8, 1024)] == ["1", "2", "3 to 4", "5 to 8", "513 to 1024"]
+@pytest.fixture
+def pictures() -> Pictures:
+    """Of a lake whose tables are read already."""
+    lake = SimpleNamespace(exists=lambda _: True, location="lake/x")
+    made, data = Pictures(lake, name="x", version="v1"), exploration_page_data()
+    made.__dict__ |= {"_events": data.events, "_sessions": data.sessions}
+    made.__dict__["_evaluated"] = evaluation_page_data().evaluations
+    return made
+
+
+def test_pictures_are_the_charts_of_the_page(pictures):
+    page = render_exploration_page(exploration_page_data())
+    for name in ("volume", "hours", "events", "lengths", "gaps", "transitions", "flow", "firsts", "lasts"):
+        assert embed_json(getattr(pictures, name)().chart.spec) in page, name
+    assert embed_json(pictures.covariates("platform").chart.spec) in page
+    with pytest.raises(UsageError, match="bitrate: no category of the log; these are: platform"):
+        pictures.covariates("bitrate")
+
+
+def test_pictures_of_an_evaluation(pictures):
+    assert pictures.confusion("lstm").title == "Labels against verdicts: lstm"
+    assert {row["level"] for row in pictures.stress("drift").chart.rows} == {0.0, 0.01, 0.05, 0.2}
+    assert "PR-AUC" in pictures.detectors().title
+    with pytest.raises(UsageError, match=r"stress heat: no curve; set evaluate\.stress"):
+        pictures.stress("heat")
+    with pytest.raises(UsageError, match="detector nobody: not judged"):
+        pictures.confusion("nobody")

@@ -4,12 +4,13 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
 from jinja2 import UndefinedError
 
-from offbeat.reports import page, parts, render_anomalies_page, render_run_page
+from offbeat.reports import form, page, parts, render_anomalies_page, render_run_page
 from offbeat.reports.data import AnomalyPageData, Head
 from offbeat.reports.form import Column
 from offbeat.reports.page import Section, chart_library, embed_json, render_page
@@ -184,11 +185,28 @@ def test_any_one_thing_may_be_missing(name):
     assert "<main" in render_run_page(example.run_page_data(**{name: empty}))
 
 
+def test_nats_are_said_of_surprises_alone():
+    page = render_run_page(example.run_page_data(detector="length"))
+    assert "gives each session a score of its own kind" in page
+    assert "nats" not in parts.anomaly_card(example.anomalies()[0], number=1, unit="")
+    assert "&nbsp;nats" in parts.anomaly_card(example.anomalies()[0], number=1)
+
+
+def test_muted_anomalies_are_in_no_figure_but_their_own():
+    data = replace(example.anomaly_page_data(), muted=7)
+    page = render_anomalies_page(data)
+    assert "flagged sessions; 7 more are muted" in page
+    assert form.share(data.total / data.scores.sessions) in page
+    assert "7 muted ones among them" in page
+
+
 def test_header_names_tables_versions_run_and_origin(full):
     header = full.split("<header")[1].split("</header>")[0]
     assert "<code>session_scores</code> version 4" in header
     assert "run-2026-05-08-7c1f" in header
     assert '<time datetime="2026-05-08T00:00:00Z">2026-05-08 00:00:00\u00a0UTC</time>' in header
+    assert "<li>history.json of the model</li>" in header
+    assert "computed from what is named above" in full
     assert "Generated from offbeat 0.1.0 with config tvm (hash 3f2a91c0)." in full
 
 

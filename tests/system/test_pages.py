@@ -176,6 +176,16 @@ def test_paper_is_light_and_open(browser, pages, pictures):
         assert seen.page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
         seen.page.pdf(path=pictures / "run.pdf", format="A4")
         assert (pictures / "run.pdf").stat().st_size > 50_000
+        # Printing opens the folds that belong on paper, and closes them after; emulation alone sends no such event.
+        folds = "Array.from(document.querySelectorAll('details[data-paper]'), (fold) => fold.open)"
+        assert not any(seen.page.evaluate(folds))
+        seen.page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+        opened_folds = seen.page.evaluate(folds)
+        assert opened_folds
+        assert all(opened_folds)
+        assert seen.page.get_by_text("Struck through: not in the normal sequence").first.is_visible()
+        seen.page.evaluate("window.dispatchEvent(new Event('afterprint'))")
+        assert not any(seen.page.evaluate(folds))
 
 
 def test_page_reads_without_scripts(browser, pages):

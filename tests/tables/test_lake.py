@@ -129,6 +129,17 @@ def test_versions_read_and_written_are_kept(spark, lake):
     assert (lake.tables_written, lake.tables_read) == ({"seen": 1}, {"seen": 1})
 
 
+def test_a_snapshot_stays_at_the_version_that_it_first_named(spark, lake):
+    lake.append(SEEN, rows(spark, ("a", 1, 1)))
+    snapshot = lake.snapshot()
+    assert snapshot.version_read(SEEN) == 1
+    Lake(spark, lake.location).append(SEEN, rows(spark, ("b", 2, 2)))
+    assertDataFrameEqual(snapshot.read(SEEN), rows(spark, ("a", 1, 1)))
+    assert (snapshot.version_read(SEEN), lake.version_read(SEEN)) == (1, 2)
+    assert lake.tables_read == {"seen": 1}  # what a run writes down
+    assert lake.read(SEEN).count() == 2
+
+
 def test_keys_and_clustering_of_every_table_can_be():
     for table in TABLES.values():
         assert set(table.key) | set(table.cluster_by) <= set(table.column_names), table.name

@@ -9,6 +9,7 @@ from typing import Any
 from markupsafe import Markup
 
 from offbeat.reports import charts, form, parts
+from offbeat.reports.chart_base import Chart
 from offbeat.reports.data import AnomalyPageData
 from offbeat.reports.data_anomalies import Group, Share
 from offbeat.reports.form import Column
@@ -16,6 +17,7 @@ from offbeat.reports.page import Section, render_page
 from offbeat.reports.parts import KeyFigure
 from offbeat.reports.sections import cards_section, scores_section, tables_section
 
+_DRAWN = 12  # causes in a chart
 _MOST_OF = 0.8  # of the anomalies: so much is worth saying how few causes hold it
 
 
@@ -30,20 +32,25 @@ def render_anomalies_page(data: AnomalyPageData) -> str:
         _causes_section(data),
         _trend_section(data),
         _segments_section(data),
-        cards_section(data.top, title="The strangest sessions", total=data.total),
-        scores_section(data.scores),
+        cards_section(
+            data.top,
+            title="The strangest sessions",
+            total=data.total,
+            unit=data.scores.unit if data.scores else "",
+        ),
+        scores_section(data.scores, muted=data.muted),
         tables_section(data.head),
     ]
     return render_page(data.head, sections)
 
 
 def _figures(data: AnomalyPageData) -> list[KeyFigure]:
-    figures = [KeyFigure("Anomalies", form.count(data.total), "flagged sessions")]
+    note = f"flagged sessions; {form.count(data.muted)} more are muted" if data.muted else "flagged sessions"
+    figures = [KeyFigure("Anomalies", form.count(data.total), note)]
     if data.scores and data.scores.sessions:
         note = f"of {form.count(data.scores.sessions)} sessions scored"
-        figures.append(
-            KeyFigure("Share flagged", form.share(data.scores.flagged / data.scores.sessions), note)
-        )
+        note += ", without muted ones" if data.muted else ""
+        figures.append(KeyFigure("Share flagged", form.share(data.total / data.scores.sessions), note))
     if data.groups:
         largest = (data.families or data.groups)[0]
         figures.append(_causes_figure(data))
@@ -95,7 +102,7 @@ def _table(data: AnomalyPageData, groups: Sequence[Group], caption: str, name: s
     rows = [
         {
             **asdict(group),
-            "cause": _cause(group),
+            "cause": cause_name(group),
             "share": group.sessions / data.total,
             "link": _card_of(group, data, together=together),
         }
@@ -136,14 +143,15 @@ def _card_of(group: Group, data: AnomalyPageData, *, together: bool) -> str | No
 
 
 def _query(group: Group) -> list[Markup]:
-    said = _cause(group) + (f", {group.version}" if group.version else "")
+    said = cause_name(group) + (f", {group.version}" if group.version else "")
     return [
         parts.paragraph(f"{said} ({form.count(group.sessions)} sessions)"),
         parts.query(group.sql, label=said),
     ]
 
 
-def _cause(group: Group) -> str:
+def cause_name(group: Group) -> str:
+    """A cause in words."""
     text = group.kind.replace("_", " ")
     if group.event is None:
         return text
@@ -171,10 +179,9 @@ def _trend_section(data: AnomalyPageData) -> Section:
         )
     ]
     if all(row["share"] is not None for row in rows):
-        chart = charts.over_time(rows, time="day", value="share", title="share flagged (%)", kind="share")
         made.append(
             parts.figure(
-                chart,
+                share_chart(days),
                 title="Share of sessions flagged",
                 name="share-by-day",
                 note="A rise means a cause, not more traffic.",
@@ -190,6 +197,18 @@ def _trend_section(data: AnomalyPageData) -> Section:
             parts.figure(chart, title="Flagged sessions by day and kind", name="kinds-by-day", note=note)
         )
     return Section(name, title, [parts.grid(*made)])
+
+
+def share_chart(days: Sequence[Share]) -> Chart:
+    """Share of sessions flagged, by day; days without sessions are left out."""
+    rows = [{"day": day.value, "share": day.share} for day in days if day.share is not None]
+    return charts.over_time(rows, time="day", value="share", title="share flagged (%)", kind="share")
+
+
+def cause_chart(groups: Sequence[Group]) -> Chart:
+    """The largest causes, by flagged sessions."""
+    rows = [{"cause": cause_name(group), "sessions": group.sessions} for group in groups[:_DRAWN]]
+    return charts.bars(rows, label="cause", value="sessions", title="sessions", kind="count")
 
 
 def _divided(shares: Sequence[Share]) -> list[dict[str, Any]]:

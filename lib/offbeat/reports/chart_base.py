@@ -133,7 +133,7 @@ def tip(field: str, title: str, kind: str = "nominal", pattern: str | None = Non
 
 def distinct(rows: list[dict[str, Any]], key: str | None) -> list[str]:
     """The texts of an entry, each once, in the order of the rows; none without a key."""
-    return list(dict.fromkeys(form.visible(str(row[key])) for row in rows)) if key else []
+    return list(dict.fromkeys(named(str(row[key])) for row in rows)) if key else []
 
 
 def largest(rows: list[dict[str, Any]], labels: tuple[str, ...], value: str, kind: str) -> str:
@@ -171,4 +171,9 @@ def plain(value: Any) -> Any:
         return form.iso(value)
     if isinstance(value, date):
         return f"{value:%Y-%m-%d}"
-    return form.visible(value) if isinstance(value, str) else value
+    return named(value) if isinstance(value, str) else value
+
+
+def named(text: str) -> str:
+    """A text of the data as it stands in a chart: a long one clipped, what hides made visible."""
+    return form.visible(form.clipped(text))

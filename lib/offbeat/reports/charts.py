@@ -17,6 +17,7 @@ from offbeat.reports.chart_base import (
     distinct,
     is_share,
     largest,
+    named,
     plain,
     powers,
     shares,
@@ -34,14 +35,23 @@ _FEW_YEARS = 2  # two may be a week around new year
 _LEVEL = 3  # columns whose names fit side by side on a phone
 _STRONGEST = 0.6  # of the colour in a heat map, so that the text on it keeps its contrast
 _SIDES = ("up to the threshold", "above it")
+_OVERLAID = 0.7  # opacity of bars that stand in front of each other
 
 
-def histogram(rows: Rows, *, threshold: float | None = None, unit: str = "", what: str = "sessions") -> Chart:
+def histogram(
+    rows: Rows,
+    *,
+    threshold: float | None = None,
+    lowest_threshold: float | None = None,
+    unit: str = "",
+    what: str = "sessions",
+) -> Chart:
     """Sessions by score, with the threshold.
 
     Args:
         rows: low, high (score at the edges), sessions (count), above (bool: beyond the threshold).
-        threshold: score above which a session is flagged, drawn as a rule.
+        threshold: score above which a session is flagged, drawn as a rule; the highest where segments have their own.
+        lowest_threshold: the lowest of them, drawn too; in between a range has a bar for each side.
         unit: unit of the score. what: what is counted.
     """
     rows = [{**row, "side": _SIDES[bool(row.get("above"))]} for row in rows_of(rows)]
@@ -49,21 +59,29 @@ def histogram(rows: Rows, *, threshold: float | None = None, unit: str = "", wha
     data = values(rows, low="low", high="high", n="sessions", side="side")
     highest = max((row["sessions"] for row in rows), default=0)
     encoding = _histogram_encoding(title, what, highest)
-    layers: list[Spec] = [{"data": data, "mark": {"type": "bar", "binSpacing": 1}, "encoding": encoding}]
+    mark = {"type": "bar", "binSpacing": 1} | ({} if lowest_threshold is None else {"opacity": _OVERLAID})
+    layers: list[Spec] = [{"data": data, "mark": mark, "encoding": encoding}]
     total = sum(row["sessions"] for row in rows)
     text = f"Histogram of {title} of {form.count(total)} {what}"
     if threshold is not None:
-        layers += _threshold_rule(threshold, title)
+        rules = {"threshold": threshold}
+        if lowest_threshold is not None:
+            rules = {"lowest threshold": lowest_threshold, "highest threshold": threshold}
+        for nth, (name, at) in enumerate(rules.items()):
+            layers += _threshold_rule(at, title, name, y=2 + 16 * nth)
         beyond = sum(row["sessions"] for row in rows if row.get("above"))
-        text += f"; {form.count(beyond)} lie above the threshold of {form.number(threshold)}"
+        said = " to ".join(map(form.number, rules.values()))
+        whose = "the threshold" if lowest_threshold is None else "their segment's threshold"
+        text += f"; {form.count(beyond)} lie above {whose} of {said}"
     columns = (
         Column("low", f"above ({unit})" if unit else "above", "number"),
         Column("high", f"up to ({unit})" if unit else "up to", "number"),
+        *([] if lowest_threshold is None else [Column("side", "threshold of the segment")]),
         Column("sessions", what, "count"),
     )
     return chart(
         {"layer": layers},
-        [{k: row[k] for k in ("low", "high", "sessions")} for row in rows],
+        [{k: row[k] for k in ("low", "high", "side", "sessions")} for row in rows],
         columns,
         f"{text}.",
     )
@@ -86,11 +104,11 @@ def _histogram_encoding(title: str, what: str, highest: int) -> Spec:
     }
 
 
-def _threshold_rule(threshold: float, title: str) -> list[Spec]:
+def _threshold_rule(threshold: float, title: str, name: str, *, y: int) -> list[Spec]:
     """Layers: a dashed vertical rule at the threshold, with its value."""
-    data = {"values": [{"x": threshold, "text": f"threshold {form.number(threshold)}"}]}
+    data = {"values": [{"x": threshold, "text": f"{name} {form.number(threshold)}"}]}
     place = {"x": axis("x", title)}
-    label = {"type": "text", "align": "left", "baseline": "top", "dx": 5, "y": 2}
+    label = {"type": "text", "align": "left", "baseline": "top", "dx": 5, "y": y}
     return [
         {"data": data, "mark": {"type": "rule", "strokeDash": [5, 4], "strokeWidth": 1.5}, "encoding": place},
         {"data": data, "mark": label, "encoding": {**place, "text": {"field": "text"}}},
@@ -200,7 +218,7 @@ def heat_map(
         down: values of y from top to bottom, where the rows have another order.
     """
     rows = rows_of(rows)
-    across, down = distinct(rows, x), [form.visible(each) for each in down] or distinct(rows, y)
+    across, down = distinct(rows, x), [named(each) for each in down] or distinct(rows, y)
     place: Spec = {
         "x": axis("x", x, "nominal", sort=across, axis={"labelAngle": 0 if len(across) <= _LEVEL else -40}),
         "y": axis("y", y, "nominal", sort=down, axis={"labelLimit": 130}),

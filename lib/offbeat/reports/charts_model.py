@@ -15,6 +15,7 @@ from offbeat.reports.chart_base import (
     by_series,
     chart,
     distinct,
+    named,
     tip,
     values,
 )
@@ -116,7 +117,8 @@ def lines(
     """A value against another, one line per series.
 
     Args:
-        rows: `x` and `y` numbers, `series` a text; any order.
+        rows: `x` and `y` numbers, `series` a text; any order. One with a true `chosen` is a point in force: a diamond
+            beside its line.
         x_title, title: what they are, with units.
         kind: `number`, or `share`: both axes in per cent.
         order: of the series, where it is not that of their names: the first is drawn the strongest.
@@ -124,7 +126,7 @@ def lines(
     rows = sorted(
         (row for row in rows_of(rows) if row.get(y) is not None), key=lambda row: (row[series], row[x])
     )
-    names = [form.visible(each) for each in order] or distinct(rows, series)
+    names = [named(each) for each in order] or distinct(rows, series)
     pattern = "~%" if kind == "share" else "~g"
     encoding = {
         "x": axis("x", x_title, axis={"format": pattern, "tickCount": 6}),
@@ -139,8 +141,18 @@ def lines(
     columns = (Column(series, series), Column(x, x_title, kind), Column(y, title, "number"))
     text = f"{title} by {x_title} for {', '.join(names)}."
     mark = {"type": "line", "point": {"size": 36}, "clip": True}
-    data = values(rows, x=x, y=y, series=series)
-    return chart({"data": data, "mark": mark, "encoding": encoding}, rows, columns, text, height=240)
+    chosen = [row for row in rows if row.get("chosen")]
+    data = values([row for row in rows if not row.get("chosen")], x=x, y=y, series=series)
+    line: Spec = {"data": data, "mark": mark, "encoding": encoding}
+    if not chosen:
+        return chart(line, rows, columns, text, height=240)
+    diamond = {"type": "point", "filled": True, "size": 150, "shape": "diamond", "opacity": 1}
+    place = {key: value for key, value in encoding.items() if key != "strokeDash"}
+    there: Spec = {"data": values(chosen, x=x, y=y, series=series), "mark": diamond, "encoding": place}
+    for one in chosen:
+        said = (f"{name} {form.KINDS[kind](one[name])}" for name in (x, y))
+        text += f" In force for {named(str(one[series]))}: {', '.join(said)}."
+    return chart({"layer": [line, there]}, rows, columns, text, height=240)
 
 
 def training_curves(rows: Rows, *, what: str, title: str) -> Chart:

@@ -28,6 +28,7 @@ _HALF = 0.045  # of the way from step to step: half the width of an event's bar
 _RARE = 0.02  # share of all sessions, below which an event of a step has no bar of its own
 _THIN = 0.004  # share of all sessions; thinner ribbons are dust
 _FLOW_HEIGHT = 420
+_NAME = 40  # letters of an event; a ribbon repeats both names at each of its points
 
 
 def ranges(rows: Rows, *, title: str, what: str, label: str = "range") -> Chart:
@@ -184,7 +185,7 @@ def _nodes(rows: Sequence[Mapping[str, Any]], order: list[str]) -> Nodes:
         for event in sorted((e for at, e in sums if at == step), key=lambda e: _rank(e, order)):
             n = sums[step, event]
             nodes[step, event] = {
-                "name": form.visible(form.event_name(event)),
+                "name": form.visible(form.clipped(form.event_name(event), _NAME)),
                 "n": n,
                 "y": top,
                 "y2": top + n * scale,

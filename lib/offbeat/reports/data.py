@@ -15,7 +15,13 @@ from offbeat.reports.data_quality import Checks, Epoch, Evaluation, PrPoint, Pub
 
 VERDICTS = ("normal", "anomalous", "unknown_event", "short", "open")
 FLAGGED = ("anomalous", "unknown_event")
+_IN_NATS = ("lstm", "gru")  # detectors whose score is a surprise
 _BY_EACH_RUN = ("runs",)  # tables with a new version after every run, whatever it found
+
+
+def unit_of(detector: str) -> str:
+    """The unit of a detector's score; "" where it has none."""
+    return "nats" if detector in _IN_NATS else ""
 
 
 @dataclass(frozen=True)
@@ -53,6 +59,7 @@ class Head:
         generated_from: one line on the code and config behind the figures, e.g. `offbeat 0.1.0, config tvm (3f2a…)`.
         run_date: date that the run stands for; never the clock of the rendering.
         pages: other pages on the same run.
+        files: what else figures come from: files of the model, keys of the config.
     """
 
     title: str
@@ -63,6 +70,7 @@ class Head:
     tables: tuple[TableRef, ...] = ()
     generated_from: str = ""
     pages: tuple[PageRef, ...] = ()
+    files: tuple[str, ...] = ()
 
     @property
     def made_of(self) -> str:
@@ -103,7 +111,9 @@ class Scores:
         verdicts: verdict to number of sessions.
         bins: histogram, rising; an edge of it is the threshold.
         unit: unit of the score, "" where the detector's own has none.
+        threshold: above which a session is flagged; the highest where segments have their own.
         alert_budget: share of normal sessions that may be flagged, which the threshold was chosen for.
+        lowest_threshold: the lowest of the segments' own; None where there is one threshold for all.
     """
 
     sessions: int
@@ -112,6 +122,7 @@ class Scores:
     threshold: float | None = None
     unit: str = "nats"
     alert_budget: float | None = None
+    lowest_threshold: float | None = None
 
     @property
     def flagged(self) -> int:
@@ -203,7 +214,7 @@ class AnomalyPageData:
     """Everything on the page of anomalies.
 
     Attributes:
-        total: number of anomalies in the table.
+        total: number of anomalies that nobody muted; all that the page shows is of these. muted: of the others.
         total_groups: number of groups of like ones; `groups` holds the largest.
         families: the largest groups with all versions put together; nothing where there are no versions.
         version: covariate that holds the version, which divides causes; None where there is none.
@@ -216,6 +227,7 @@ class AnomalyPageData:
 
     head: Head
     total: int = 0
+    muted: int = 0
     scores: Scores | None = None
     groups: tuple[Group, ...] = ()
     total_groups: int = 0

@@ -92,6 +92,8 @@ class SessionsSeen:
 
     Attributes:
         states: `state`, `sessions`. lengths, gaps: bars as `low`, `high`, `n`, on a scale of powers of ten.
+        gap_classes: classes of gaps as recurrent networks take them: `low` (None of the first), `high` (None of the
+            last), in seconds, `n`.
         transitions: `before`, `after`, `n`, among the most frequent events; the rest is “other”.
         flows: `step`, `before`, `after`, `n`: the first steps of sessions.
         firsts, lasts: `event`, `sessions`.
@@ -106,6 +108,7 @@ class SessionsSeen:
     quantities: tuple[Quantity, ...] = ()
     lengths: Rows = ()
     gaps: Rows = ()
+    gap_classes: Rows = ()
     transitions: Rows = ()
     flows: Rows = ()
     firsts: Rows = ()

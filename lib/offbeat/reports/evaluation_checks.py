@@ -8,6 +8,7 @@ from typing import Any
 from markupsafe import Markup
 
 from offbeat.reports import charts, charts_model, form, parts
+from offbeat.reports.chart_base import Chart
 from offbeat.reports.data_quality import Checks
 from offbeat.reports.form import Column
 from offbeat.reports.page import Section
@@ -171,31 +172,47 @@ def _predictions_section(rows: Sequence[Mapping[str, Any]]) -> Section:
             note = f"of {form.count(values[metric]['n'])}" if unit == "share" else "median"
             figures.append(KeyFigure(said, written if value is not None else form.NONE, note))
     made = [parts.key_figures(figures)] if figures else []
-    bins = [row for row in rows if row["metric"] == "calibration" and row["bin"]]
+    bins = calibration_bins(rows)
     if bins:
         made.append(_calibration(bins))
     intro = "Every prefix of unseen sessions, taken as if the session still ran: how likely is it to break?"
     return Section(name, title, made, intro=intro)
 
 
+def calibration_bins(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Those of the rows of prediction_checks that say how often what was foreseen came."""
+    return [row for row in rows if row["metric"] == "calibration" and row["bin"]]
+
+
 def _calibration(bins: Sequence[Mapping[str, Any]]) -> Markup:
-    drawn = [
-        {"series": "observed", "predicted": row["predicted"], "share": row["value"]}
-        for row in bins
-        if row["predicted"] is not None and row["value"] is not None
-    ]
-    drawn += [{"series": "perfect", "predicted": at, "share": at} for at in (0.0, 1.0)]
-    chart = charts_model.lines(
-        drawn, x="predicted", y="share", series="series", x_title="probability foreseen",
-        title="share that broke (0 to 1)", kind="share",
-    )  # fmt: skip
     columns = [
         Column("bin", "probability"), Column("predicted", "foreseen, mean (%)", "share"),
         Column("value", "broke (%)", "share"), Column("n", "prefixes", "count"),
     ]  # fmt: skip
     table = parts.table(bins, columns, caption="Calibration", name="calibration-numbers")
     note = "On the line “perfect”, of what is given 30 % three in ten break."
+    chart = calibration_chart(bins)
     return parts.figure(chart, title="Calibration", name="calibration", note=note, numbers=table)
+
+
+def calibration_chart(bins: Sequence[Mapping[str, Any]]) -> Chart:
+    """Probability foreseen against the share that broke."""
+    drawn = [
+        {"series": "observed", "predicted": row["predicted"], "share": row["value"]}
+        for row in bins
+        if row["predicted"] is not None and row["value"] is not None
+    ]
+    drawn += [{"series": "perfect", "predicted": at, "share": at} for at in (0.0, 1.0)]
+    return charts_model.lines(
+        drawn, x="predicted", y="share", series="series", x_title="probability foreseen",
+        title="share that broke (0 to 1)", kind="share",
+    )  # fmt: skip
+
+
+def drift_chart(rows: Sequence[Mapping[str, Any]]) -> Chart:
+    """Distances to the training sessions over time."""
+    shown = [{**row, "what": _MEASURES.get(row["measure"], str(row["measure"]))} for row in rows]
+    return charts.over_time(shown, time="at", value="distance", series="what", title="distance (0 to 1)")
 
 
 def _drift_section(rows: Sequence[Mapping[str, Any]]) -> Section:
@@ -212,10 +229,12 @@ def _drift_section(rows: Sequence[Mapping[str, Any]]) -> Section:
     ]
     made: list[Markup] = []
     if len({row["at"] for row in shown}) > 1:
-        chart = charts.over_time(shown, time="at", value="distance", series="what", title="distance (0 to 1)")
         made.append(
             parts.figure(
-                chart, title="Distance to the training sessions", name="drift-chart", note="By run, UTC."
+                drift_chart(rows),
+                title="Distance to the training sessions",
+                name="drift-chart",
+                note="By run, UTC.",
             )
         )
     columns = [

@@ -11,14 +11,18 @@ from markupsafe import Markup
 from offbeat.evaluation.report import CURVE
 from offbeat.evaluation.stress import NOTES, PREFIX
 from offbeat.reports import charts, charts_model, parts
-from offbeat.reports.data import EvaluationPageData
+from offbeat.reports.chart_base import Chart
+from offbeat.reports.data import EvaluationPageData, unit_of
 from offbeat.reports.data_quality import Evaluation
 from offbeat.reports.evaluation_checks import checks_sections
 from offbeat.reports.form import Column
 from offbeat.reports.page import Section, render_page
 from offbeat.reports.quality import (
+    confusion_chart,
+    curve_points,
     earns_its_cost,
     evaluation_section,
+    known_rows,
     main_split,
     metric_name,
     quality_figures,
@@ -51,7 +55,7 @@ _METHOD = (
 
 
 def render_evaluation_page(data: EvaluationPageData) -> str:
-    """The page as HTML; what is missing in `data` is said to be missing.
+    """The page as HTML; what is missing in `data` is said to be missing, but for figures of others.
 
     Raises:
         UsageError: the chart library is not installed.
@@ -60,8 +64,9 @@ def render_evaluation_page(data: EvaluationPageData) -> str:
         _verdict_section(data),
         evaluation_section(data.evaluations, data.detector, with_verdict=False),
         _detectors_section(data.evaluations),
+        _confusions_section(data.evaluations, data.detector),
         _kinds_section(data.evaluations),
-        training_section(data.epochs),
+        training_section(data.epochs, unit=unit_of(data.detector)),
         _stress_section(data.evaluations),
         *checks_sections(data.checks),
         _published_section(data),
@@ -82,7 +87,7 @@ def _verdict_section(data: EvaluationPageData) -> Section:
     verdict = earns_its_cost(rows)
     if verdict:
         made.append(parts.callout(verdict, title="Does the network earn its cost?"))
-    return Section("verdict", "The verdict", made)
+    return Section("verdict", "The verdict", made or [parts.missing("Nothing is judged yet.")])
 
 
 def _detectors_section(rows: Sequence[Evaluation]) -> Section:
@@ -96,9 +101,10 @@ def _detectors_section(rows: Sequence[Evaluation]) -> Section:
         if r.split == split and r.metric.startswith(CURVE) and r.detector in best
     ]
     if not points:
-        return Section("curves", "Precision against recall")
+        text = "No curves: they take sessions of both labels, or faults put into sessions that nobody has labelled."
+        return Section("curves", "Precision against recall", [parts.missing(text)])
     chart = charts_model.lines(
-        points,
+        [*points, *_chosen_points(rows, split, best)],
         x="recall",
         y="precision",
         series="detector",
@@ -108,13 +114,40 @@ def _detectors_section(rows: Sequence[Evaluation]) -> Section:
         order=[name for name in best if any(point["detector"] == name for point in points)],
     )
     note = (
-        "For each recall the highest precision that it, or a higher one, can have; ties are flagged together."
+        "For each recall the highest precision that it, or a higher one, can have; ties are flagged together. "
+        "A diamond is where a detector's own threshold puts it."
     )
     return Section(
         "curves",
         "Precision against recall",
         [parts.figure(chart, title="All detectors on the same sessions", name="pr-curves", note=note)],
     )
+
+
+def _chosen_points(rows: Sequence[Evaluation], split: str, detectors: Sequence[str]) -> list[dict[str, Any]]:
+    """Recall and precision of each detector at its threshold."""
+    return [
+        {"detector": name, "recall": point.recall, "precision": point.precision, "chosen": True}
+        for name in detectors
+        for point in curve_points(known_rows(rows, split, detector=name))
+        if point.chosen
+    ]
+
+
+def _confusions_section(rows: Sequence[Evaluation], detector: str) -> Section:
+    """Labels against verdicts of the other detectors; the model's own stands with its figures."""
+    title, name = "Labels against verdicts of the others", "confusions"
+    split = main_split(rows) if rows else "test"
+    made: list[Markup] = []
+    others = sorted({r.detector for r in rows if r.split == split} - {detector})
+    for other in others:
+        chart = confusion_chart(known_rows(rows, split, detector=other))
+        if chart is not None:
+            made.append(parts.figure(chart, title=other, name=f"confusion-{parts.slug(other)}"))
+    if not made:
+        text = "No other detector was judged beside: evaluate.detectors names those that are."
+        return Section(name, title, [parts.missing(text)])
+    return Section(name, title, [parts.grid(*made)], intro="Number of sessions, each at its own threshold.")
 
 
 def _kinds_section(rows: Sequence[Evaluation]) -> Section:
@@ -125,7 +158,8 @@ def _kinds_section(rows: Sequence[Evaluation]) -> Section:
         if r.metric.startswith(_KINDS) and r.metric not in _NOT_KINDS and r.subset == "all"
     ]
     if not found:
-        return Section("kinds", "What is found of each kind")
+        text = "Kinds of faults are not known here: it takes a generated log, or one without labels of both kinds."
+        return Section("kinds", "What is found of each kind", [parts.missing(text)])
     names = list(dict.fromkeys(str(row["detector"]) for row in found))
     table: dict[Any, dict[str, Any]] = {}
     for row in found:
@@ -145,20 +179,29 @@ def _stress_section(rows: Sequence[Evaluation]) -> Section:
     """How the figures fall under stress."""
     made = []
     for kind, what in NOTES.items():
-        mine = [
-            {"detector": r.detector, "metric": r.metric, "level": float(r.subset), "value": r.value}
-            for r in rows
-            if r.split == f"{PREFIX}{kind}" and r.value is not None
-        ]
+        mine = stress_rows(rows, kind)
         if mine:
             made.append(_stress_figure(kind, what, mine))
+    if not made:
+        text = f"No stress curves: evaluate.stress: true makes them, or some of {', '.join(NOTES)}; it takes minutes."
+        return Section("stress", "Under stress", [parts.missing(text)])
     intro = (
         "Each curve changes one thing and leaves the rest as it was; at the left end the log is as it came."
     )
-    return Section("stress", "Under stress", [parts.grid(*made)] if made else [], intro=intro)
+    return Section("stress", "Under stress", [parts.grid(*made)], intro=intro)
 
 
-def _stress_figure(kind: str, what: str, rows: list[dict[str, Any]]) -> Markup:
+def stress_rows(rows: Sequence[Evaluation], kind: str) -> list[dict[str, Any]]:
+    """Figures of all detectors by level of one kind of stress."""
+    return [
+        {"detector": r.detector, "metric": r.metric, "level": float(r.subset), "value": r.value}
+        for r in rows
+        if r.split == f"{PREFIX}{kind}" and r.value is not None
+    ]
+
+
+def stress_chart(kind: str, rows: Sequence[dict[str, Any]]) -> Chart:
+    """The figures that a kind of stress moves, by its level; rows as `stress_rows` gives them."""
     shown = ("pr_auc", "f1") if kind in ("label_noise", "class_ratio") else ("pr_auc", "fpr")
     drawn = [
         {
@@ -170,9 +213,12 @@ def _stress_figure(kind: str, what: str, rows: list[dict[str, Any]]) -> Markup:
         for row in rows
         if row["metric"] == metric
     ]
-    chart = charts_model.lines(
+    return charts_model.lines(
         drawn, x="level", y="value", series="line", x_title="level", title="value (0 to 1)", kind="share"
     )
+
+
+def _stress_figure(kind: str, what: str, rows: list[dict[str, Any]]) -> Markup:
     columns = [
         Column("detector", "detector"), Column("metric", "metric"),
         Column("level", "level (%)", "share"), Column("value", "value", "number"),
@@ -182,7 +228,7 @@ def _stress_figure(kind: str, what: str, rows: list[dict[str, Any]]) -> Markup:
     )
     title = kind.replace("_", " ")
     return parts.figure(
-        chart,
+        stress_chart(kind, rows),
         title=f"{title[0].upper()}{title[1:]}",
         name=f"stress-{kind.replace('_', '-')}",
         note=f"Level: {what}.",

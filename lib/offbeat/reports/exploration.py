@@ -9,8 +9,10 @@ from typing import Any
 from markupsafe import Markup
 
 from offbeat.reports import charts, form, parts
-from offbeat.reports.data_exploration import Covariate, EventsSeen, ExplorationPageData, Intake
+from offbeat.reports.chart_base import Chart
+from offbeat.reports.data_exploration import Covariate, EventsSeen, ExplorationPageData
 from offbeat.reports.exploration_encoding import encoding_section
+from offbeat.reports.exploration_intake import intake_section
 from offbeat.reports.exploration_sessions import (
     activity_section,
     ends_section,
@@ -44,7 +46,7 @@ def render_exploration_page(data: ExplorationPageData) -> str:
         transitions_section(data.sessions, data.events),
         ends_section(data.sessions),
         activity_section(data.activity),
-        _intake_section(data.intake, data.sessions.at_once if data.sessions else None),
+        intake_section(data.intake, data.sessions.at_once if data.sessions else None),
         encoding_section(data),
         tables_section(data.head),
     ]
@@ -100,26 +102,12 @@ def _volume_section(seen: EventsSeen | None) -> Section:
         return Section(name, title, [parts.missing(_NO_EVENTS)])
     if not seen.volume:
         return Section(name, title, [parts.missing("The log has no times, so no volume over time.")])
-    chart = charts.over_time(
-        _dated(seen), time="time", value="events", title="events", area=True, kind="count"
-    )
-    made = [
-        parts.figure(
-            chart, title=f"Events by {seen.step}", name="volume-chart", note=f"Start of the {seen.step}, UTC."
-        )
-    ]
+    note = f"Start of the {seen.step}, UTC."
+    made = [parts.figure(volume_chart(seen), title=f"Events by {seen.step}", name="volume-chart", note=note)]
     if seen.hours:
-        rows = [
-            {"weekday": _WEEKDAYS[row["weekday"]], "hour": f"{row['hour']:02d}", "events": row["events"]}
-            for row in seen.hours
-        ]
-        days = [day for day in _WEEKDAYS if any(row["weekday"] == day for row in rows)]
-        chart = charts.heat_map(
-            rows, x="hour", y="weekday", value="events", title="events", kind="count", down=days
-        )
         made.append(
             parts.figure(
-                chart,
+                hours_chart(seen),
                 title="Events by weekday and hour",
                 name="hours",
                 note="Hour of the day, UTC.",
@@ -127,6 +115,36 @@ def _volume_section(seen: EventsSeen | None) -> Section:
             )
         )
     return Section(name, title, made)
+
+
+def volume_chart(seen: EventsSeen) -> Chart:
+    """Events over time."""
+    return charts.over_time(
+        _dated(seen), time="time", value="events", title="events", area=True, kind="count"
+    )
+
+
+def hours_chart(seen: EventsSeen) -> Chart:
+    """Events by weekday and hour of the day, UTC."""
+    rows = [
+        {"weekday": _WEEKDAYS[row["weekday"]], "hour": f"{row['hour']:02d}", "events": row["events"]}
+        for row in seen.hours
+    ]
+    days = [day for day in _WEEKDAYS if any(row["weekday"] == day for row in rows)]
+    return charts.heat_map(
+        rows, x="hour", y="weekday", value="events", title="events", kind="count", down=days
+    )
+
+
+def frequency_chart(seen: EventsSeen) -> Chart:
+    """The most frequent events."""
+    return charts.bars(seen.frequencies[:_BARS], label="event", value="events", title="events", kind="count")
+
+
+def covariate_chart(one: Covariate) -> Chart:
+    """The most frequent values of a category."""
+    rows = [{"value": value, "events": n} for value, n in one.top]
+    return charts.bars(rows, label="value", value="events", title="events", kind="count")
 
 
 def _dated(seen: EventsSeen) -> list[dict[str, Any]]:
@@ -153,7 +171,6 @@ def _frequencies_section(seen: EventsSeen | None) -> Section:
         Column("event", "event", "code"), Column("events", "events", "count"),
         Column("share", "share of all (%)", "share"), Column("so_far", "with those above (%)", "share"),
     ]  # fmt: skip
-    chart = charts.bars(rows[:_BARS], label="event", value="events", title="events", kind="count")
     note = (
         f"The {len(rows)} most frequent of {form.count(seen.distinct)}." if seen.distinct > len(rows) else ""
     )
@@ -161,7 +178,11 @@ def _frequencies_section(seen: EventsSeen | None) -> Section:
     return Section(
         name,
         title,
-        [parts.figure(chart, title="The most frequent events", name="frequency-chart", numbers=table)],
+        [
+            parts.figure(
+                frequency_chart(seen), title="The most frequent events", name="frequency-chart", numbers=table
+            )
+        ],
     )
 
 
@@ -224,7 +245,6 @@ def _covariates_section(seen: EventsSeen | None) -> Section:
 
 def _category(one: Covariate) -> Markup:
     rows = [{"value": value, "events": n, "share": n / one.values} for value, n in one.top]
-    chart = charts.bars(rows, label="value", value="events", title="events", kind="count")
     columns = [
         Column("value", one.name), Column("events", "events", "count"), Column("share", "share (%)", "share"),
     ]  # fmt: skip
@@ -232,7 +252,9 @@ def _category(one: Covariate) -> Markup:
     table = parts.table(rows, columns, caption=f"Values of {one.name}", name=f"values-{slug}")
     more = one.distinct - len(one.top)
     note = f"{form.count(more)} more values are not drawn." if more > 0 else ""
-    return parts.figure(chart, title=one.name, name=f"covariate-{slug}", note=note, numbers=table)
+    return parts.figure(
+        covariate_chart(one), title=one.name, name=f"covariate-{slug}", note=note, numbers=table
+    )
 
 
 def _numbers(quantities: Sequence[Covariate]) -> Markup:
@@ -249,45 +271,3 @@ def _numbers(quantities: Sequence[Covariate]) -> Markup:
     ]  # fmt: skip
     note = "In the log's own units; quantiles to one part in 10,000."
     return parts.table(rows, columns, caption="Quantities", name="quantities", note=note, filtered=False)
-
-
-def _intake_section(taken: Intake | None, at_once: int | None) -> Section:
-    title, name = "Duplicates and quarantine", "intake"
-    if taken is None:
-        return Section(name, title, [parts.missing("Neither the table ingested nor quarantine is here.")])
-    made: list[Markup] = []
-    if taken.reasons:
-        columns = [
-            Column("reason", "reason", "code"), Column("rows", "rows", "count"),
-            Column("share", "share of rows read (%)", "share"), Column("sources", "files", "count"),
-        ]  # fmt: skip
-        rows = [
-            {**row, "share": row["rows"] / taken.rows_in if taken.rows_in else None} for row in taken.reasons
-        ]
-        note = "A row with several reasons counts under each."
-        made.append(parts.table(rows, columns, caption="Quarantine by reason", name="reasons", note=note))
-    else:
-        made.append(parts.paragraph("No row was refused."))
-    if at_once:
-        text = (
-            f"{form.count(at_once)} events follow an equal one of their session at the very same instant: "
-            "duplicates, where the log gives each copy an id of its own (sessions.dedupe: exact leaves them out)."
-        )
-        made.append(parts.callout(text, tone="warn", title="The same event twice at once"))
-    if taken.files:
-        columns = [
-            Column("file", "file"), Column("rows_in", "rows read", "count"), Column("events", "events", "count"),
-            Column("duplicates", "duplicates", "count"), Column("quarantined", "refused", "count"),
-        ]  # fmt: skip
-        rows = [{**row, "file": str(row["file"]).rsplit("/", 1)[-1]} for row in taken.files]
-        note = (
-            f"{len(rows)} of {form.count(taken.n_files)} files, most refused first."
-            if taken.n_files > len(rows)
-            else ""
-        )
-        made.append(parts.table(rows, columns, caption="What was taken", name="taken", note=note))
-    intro = (
-        f"{form.count(taken.rows_in)} rows were read; {form.count(taken.duplicates)} were there already, "
-        f"{form.count(taken.quarantined)} were refused."
-    )
-    return Section(name, title, made, intro=intro)

@@ -9,16 +9,19 @@ from markupsafe import Markup
 
 from offbeat.detectors.covariates import Column as Encoding
 from offbeat.reports import charts_seen, form, parts
-from offbeat.reports.data_exploration import Covariate, Encoded, ExplorationPageData, Quantity
+from offbeat.reports.data_exploration import Covariate, Encoded, ExplorationPageData, Quantity, SessionsSeen
+from offbeat.reports.exploration_sessions import gap_chart
 from offbeat.reports.form import Column
 from offbeat.reports.page import Section
 
 _LEVELS = {0.0: "lowest", 0.25: "25 %", 0.5: "median", 0.75: "75 %", 1.0: "highest"}
 _QUARTILES = 1.349  # the quartiles of a normal law lie so many deviations apart
 _INTRO = (
-    "Before: as the log has it. After: as it reaches a model – an event as a number, a category as one column per "
-    "value, a quantity moved and scaled so that its middle is 0 and its spread 1. Models fit this on their training "
-    "sessions alone; here it is done with all that is in the tables, by the same rules."
+    "Before: as the log has it. After: as it reaches a model – an event as a number, a gap as one of a few classes, "
+    "a category as one column per value, a quantity moved and scaled so that its middle is 0 and its spread 1. "
+    "Events and gaps go into the LSTM and the GRU, and covariates where the config names them; lengths and times of "
+    "sessions go into the isolation forest and Mahalanobis alone. Models fit this on their training sessions alone; "
+    "here it is done with all that is in the tables, by the same rules."
 )
 
 
@@ -28,6 +31,8 @@ def encoding_section(data: ExplorationPageData) -> Section:
     made: list[Markup] = []
     if data.encoded is not None and data.encoded.rows:
         made.append(_events(data.encoded))
+    if data.sessions is not None and data.sessions.gap_classes:
+        made.append(parts.grid(*_gaps(data.sessions)))
     quantities = [] if data.sessions is None else [q for q in data.sessions.quantities if q.before]
     made += [parts.grid(*_histograms(quantity)) for quantity in quantities]
     covariates = data.events.covariates if data.events is not None else ()
@@ -58,6 +63,32 @@ def _events(encoded: Encoded) -> Markup:
     return parts.table(encoded.rows, columns, caption="Events as numbers", name="encoded-events", note=note)
 
 
+def _gaps(seen: SessionsSeen) -> list[Markup]:
+    """Gaps as they are, and the classes that the LSTM and the GRU take in their place."""
+    bars = [
+        {"range": str(nth), "gap": _class_of(one["low"], one["high"]), "n": one["n"]}
+        for nth, one in enumerate(seen.gap_classes, start=1)
+    ]
+    columns = [
+        Column("range", "after: class"), Column("gap", "before: gap"), Column("n", "pairs of events", "count"),
+    ]  # fmt: skip
+    note = "Input of the LSTM and the GRU: quantiles part the gaps; 0 stands for a gap that is not known."
+    return [
+        parts.figure(gap_chart(seen), title="Before: gaps", name="before-gaps"),
+        parts.figure(
+            charts_seen.ranges(bars, title="class of the gap", what="pairs of events", label="class"),
+            title="After: classes of gaps", name="after-gaps", note=note,
+            numbers=parts.table(bars, columns, caption="Classes of gaps", name="gap-classes", filtered=False),
+        ),
+    ]  # fmt: skip
+
+
+def _class_of(low: float | None, high: float | None) -> str:
+    if low is None:
+        return f"to {form.duration(high)}"
+    return f"above {form.duration(low)}" if high is None else f"{form.duration(low)} to {form.duration(high)}"
+
+
 def _histograms(quantity: Quantity) -> list[Markup]:
     said = f"{quantity.name} ({quantity.unit})" if quantity.unit else quantity.name
     slug = parts.slug(quantity.name)
@@ -68,7 +99,8 @@ def _histograms(quantity: Quantity) -> list[Markup]:
         ),
         parts.figure(
             charts_seen.bins(quantity.after, title=f"ln(1 + {quantity.name}), scaled", what="sessions"),
-            title=f"After: {quantity.name}", name=f"after-{slug}", note="ln(1 + x), less its mean, by its deviation.",
+            title=f"After: {quantity.name}", name=f"after-{slug}",
+            note="ln(1 + x), less its mean, by its deviation; for the isolation forest and Mahalanobis.",
         ),
     ]  # fmt: skip
 

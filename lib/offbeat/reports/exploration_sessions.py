@@ -8,6 +8,7 @@ from typing import Any
 from markupsafe import Markup
 
 from offbeat.reports import charts, charts_seen, form, parts
+from offbeat.reports.chart_base import Chart
 from offbeat.reports.data_exploration import Activity, EventsSeen, Quantity, SessionsSeen
 from offbeat.reports.form import Column
 from offbeat.reports.page import Section
@@ -33,24 +34,14 @@ def lengths_section(seen: SessionsSeen | None) -> Section:
         return Section(
             name, title, [parts.missing(_NO_SESSIONS if seen is None else "The table sessions is empty.")]
         )
+    note = "Ranges grow by powers of ten."
     made = [
-        parts.figure(
-            charts_seen.ranges(
-                _ranges(seen.lengths, form.count, whole=True), title="events per session", what="sessions"
-            ),
-            title="Sessions by number of events", name="length-chart", note="Ranges grow by powers of ten.",
-        )
-    ]  # fmt: skip
+        parts.figure(length_chart(seen), title="Sessions by number of events", name="length-chart", note=note)
+    ]
     if seen.gaps:
-        chart = charts_seen.ranges(
-            _ranges(seen.gaps, form.duration), title="time since the event before", what="pairs of events"
-        )
         made.append(
             parts.figure(
-                chart,
-                title="Gaps between events of a session",
-                name="gap-chart",
-                note="Ranges grow by powers of ten.",
+                gap_chart(seen), title="Gaps between events of a session", name="gap-chart", note=note
             )
         )
     rows = [{"what": _named(one), "mean": one.mean, **_levels(one)} for one in seen.quantities]
@@ -73,6 +64,18 @@ def lengths_section(seen: SessionsSeen | None) -> Section:
         parts.table(states, shown, caption="Sessions by state", name="states", filtered=False),
     ]
     return Section(name, title, [parts.grid(*made), *tables])
+
+
+def length_chart(seen: SessionsSeen) -> Chart:
+    """Sessions by number of events."""
+    bars = _ranges(seen.lengths, form.count, whole=True)
+    return charts_seen.ranges(bars, title="events per session", what="sessions")
+
+
+def gap_chart(seen: SessionsSeen) -> Chart:
+    """Neighbours in a session by the time between them."""
+    bars = _ranges(seen.gaps, form.duration)
+    return charts_seen.ranges(bars, title="time since the event before", what="pairs of events")
 
 
 def _named(one: Quantity) -> str:
@@ -112,23 +115,7 @@ def transitions_section(seen: SessionsSeen | None, events: EventsSeen | None) ->
     if seen is None or not seen.transitions:
         text = _NO_SESSIONS if seen is None else "No session has two events."
         return Section(name, title, [parts.missing(text)])
-    order = _order(seen, events)
-    after = {row["before"]: 0 for row in seen.transitions}
-    for row in seen.transitions:
-        after[row["before"]] += row["n"]
-    rows = [
-        {
-            "event": form.event_name(row["before"]), "next event": form.event_name(row["after"]),
-            "sessions": row["n"], "share": row["n"] / after[row["before"]],
-        }
-        for row in sorted(seen.transitions, key=lambda row: (order.index(row["before"]), order.index(row["after"])))
-    ]  # fmt: skip
-    names = [form.event_name(event) for event in order]
-    drawn = sorted(rows, key=lambda row: names.index(row["next event"]))
-    chart = charts.heat_map(
-        drawn, x="next event", y="event", value="share", title="share of what follows", kind="share",
-        down=[name for name in names if any(row["event"] == name for row in rows)],
-    )  # fmt: skip
+    rows = _moves(seen, _order(seen, events))
     columns = [
         Column("event", "event"), Column("next event", "next event"), Column("sessions", "times", "count"),
         Column("share", "share of what follows the event (%)", "share"),
@@ -139,18 +126,50 @@ def transitions_section(seen: SessionsSeen | None, events: EventsSeen | None) ->
     )
     made = [
         parts.figure(
-            chart, title="What follows what", name="transition-map", wide=True, numbers=table,
+            transition_chart(seen, events), title="What follows what", name="transition-map", wide=True, numbers=table,
             note="Each row adds up to 100 %: how often the event in a column comes next; stronger = more often.",
         )
     ]  # fmt: skip
     if seen.flows:
-        flow = charts_seen.flow(seen.flows, order=order, rest=OTHER, title="sessions")
+        flow = flow_chart(seen, events)
         note = "From left to right the first to the last of the first events; the thicker, the more sessions."
         made.append(
             parts.figure(flow, title="The first steps of sessions", name="flow", note=note, wide=True)
         )
     text = "The most frequent events have a name; all others count as “other events”."
     return Section(name, title, made, intro=text)
+
+
+def transition_chart(seen: SessionsSeen, events: EventsSeen | None) -> Chart:
+    """Which event follows which, as shares of what follows."""
+    order = _order(seen, events)
+    rows = _moves(seen, order)
+    names = [form.event_name(event) for event in order]
+    return charts.heat_map(
+        sorted(rows, key=lambda row: names.index(row["next event"])),
+        x="next event", y="event", value="share", title="share of what follows", kind="share",
+        down=[name for name in names if any(row["event"] == name for row in rows)],
+    )  # fmt: skip
+
+
+def flow_chart(seen: SessionsSeen, events: EventsSeen | None) -> Chart:
+    """How sessions flow through their first events."""
+    return charts_seen.flow(seen.flows, order=_order(seen, events), rest=OTHER, title="sessions")
+
+
+def _moves(seen: SessionsSeen, order: list[str]) -> list[dict[str, Any]]:
+    """Transitions in the order of their events, with their share of what follows."""
+    after = {row["before"]: 0 for row in seen.transitions}
+    for row in seen.transitions:
+        after[row["before"]] += row["n"]
+    place = {event: nth for nth, event in enumerate(order)}
+    return [
+        {
+            "event": form.event_name(row["before"]), "next event": form.event_name(row["after"]),
+            "sessions": row["n"], "share": row["n"] / after[row["before"]],
+        }
+        for row in sorted(seen.transitions, key=lambda row: (place[row["before"]], place[row["after"]]))
+    ]  # fmt: skip
 
 
 def _order(seen: SessionsSeen, events: EventsSeen | None) -> list[str]:
@@ -178,10 +197,15 @@ def ends_section(seen: SessionsSeen | None) -> Section:
         if not rows:
             made.append(parts.missing("No session is closed yet, so no last events."))
             continue
-        chart = charts.bars(rows, label="event", value="sessions", title="sessions", kind="count")
+        chart = ends_chart(rows)
         note = f"The {len(rows)} most frequent." if len(rows) > 1 else ""
         made.append(parts.figure(chart, title=said, name=f"{slug}-events", note=note))
     return Section(name, title, [parts.grid(*made)])
+
+
+def ends_chart(rows: Sequence[Mapping[str, Any]]) -> Chart:
+    """Sessions by their first, or their last, event."""
+    return charts.bars(rows, label="event", value="sessions", title="sessions", kind="count")
 
 
 def activity_section(seen: Activity | None) -> Section:
@@ -189,8 +213,7 @@ def activity_section(seen: Activity | None) -> Section:
     title, name = "Entities by activity", "activity"
     if seen is None or not seen.entities:
         return Section(name, title, [parts.missing("No events, so no entities.")])
-    bars = _ranges(seen.bars, form.count, whole=True)
-    chart = charts_seen.ranges(bars, title="events of an entity", what="entities")
+    chart = activity_chart(seen)
     columns = [
         Column("entity", "entity", "code"), Column("events", "events", "count"),
         *([Column("sessions", "sessions", "count")] if any(row["sessions"] for row in seen.top) else []),
@@ -201,6 +224,12 @@ def activity_section(seen: Activity | None) -> Section:
         parts.table(seen.top, columns, caption="The busiest entities", name="entities"),
     ]
     return Section(name, title, made)
+
+
+def activity_chart(seen: Activity) -> Chart:
+    """Entities by number of events."""
+    bars = _ranges(seen.bars, form.count, whole=True)
+    return charts_seen.ranges(bars, title="events of an entity", what="entities")
 
 
 def _held(seen: Activity) -> str:

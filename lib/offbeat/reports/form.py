@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ from urllib.parse import urlsplit
 
 NONE = "–"  # what stands where a value is not known
 _SPACE = "\u00a0"  # a unit stays beside its number
+LONGEST = 160  # letters of a name: more is cut off, or a few long ones would fill a page
+_LONGEST_TEXT = 400  # of a cell that holds a sentence
 _MANY = 1e-3  # below this share, "1 in n" says more than a percentage
 
 
@@ -22,10 +25,17 @@ def visible(text: str) -> str:
     return text.translate(_VISIBLE)
 
 
+def clipped(text: str, most: int = LONGEST) -> str:
+    """The text, of a longer one its beginning; a few letters of its hash tell it from others that begin alike."""
+    if len(text) <= most:
+        return text
+    return f"{text[: most - 7]}…{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:6]}"
+
+
 def event_name(event: str) -> str:
-    """An event's name, the vocabulary's own marks in words."""
+    """An event's name, the vocabulary's own marks in words, a long one clipped."""
     return {"<end>": "end of session", "<start>": "start of session", "<unknown>": "unknown event"}.get(
-        event, event
+        event, clipped(event)
     )
 
 
@@ -179,6 +189,8 @@ def cell(row: dict[str, Any], column: Column) -> Cell:
     elif isinstance(value, float):
         raw = repr(float(value))  # a NumPy float writes its own name into its repr
     else:
+        if isinstance(value, str):
+            value = clipped(value, LONGEST if column.kind == "code" else _LONGEST_TEXT)
         raw = str(value)
     return Cell(KINDS[column.kind](value), raw, link)
 

@@ -41,26 +41,36 @@ def gather_scores(
         session_scores: the table. unit: of the score. alert_budget: share that the threshold was set for.
     """
     mine = session_scores.where(F.col("model_version") == model_version)
-    score = F.col("score").cast("double")
+    score, limit = F.col("score").cast("double"), F.col("threshold").cast("double")
     found = mine.groupBy("verdict").agg(
         F.count("*").alias("sessions"),
         F.min(score).alias("low"),
         F.max(score).alias("high"),
-        F.max(F.col("threshold").cast("double")).alias("threshold"),
+        F.min(limit).alias("lowest"),
+        F.max(limit).alias("threshold"),
     )
     rows = found.orderBy("verdict").collect()
     if not rows:
         return Scores(0, {}, unit=unit, alert_budget=alert_budget)
-    bins = place_bins(
-        min(r["low"] for r in rows), max(r["high"] for r in rows), max(r["threshold"] for r in rows)
-    )
-    heights = {r["bin"]: r["sessions"] for r in _count_bins(mine, score, bins).collect()}
+    lowest, highest = min(r["lowest"] for r in rows), max(r["threshold"] for r in rows)
+    bins = place_bins(min(r["low"] for r in rows), max(r["high"] for r in rows), highest)
+    heights = {(r["bin"], r["above"]): r["sessions"] for r in _count_bins(mine, score, limit, bins).collect()}
     verdicts = {r["verdict"]: r["sessions"] for r in rows}
-    return Scores(sum(verdicts.values()), verdicts, _bars(bins, heights), bins.threshold, unit, alert_budget)
+    return Scores(
+        sum(verdicts.values()),
+        verdicts,
+        _bars(bins, heights),
+        highest,
+        unit,
+        alert_budget,
+        lowest_threshold=lowest if lowest < highest else None,
+    )
 
 
 def place_bins(low: float, high: float, threshold: float) -> Bins:
     """Bins of one width with an edge at the threshold, so that no bar holds both sides of it.
+
+    Where segments have thresholds of their own, it is the highest: below it, a bin may have a bar of each side.
 
     At most `_BINS` on each side; what lies further above goes into the last. A detector whose normal scores all
     equal the threshold (0, where it counts new events) gets one bar for them.
@@ -75,8 +85,8 @@ def place_bins(low: float, high: float, threshold: float) -> Bins:
     return Bins(start, threshold, width, below, above, high > threshold + above * width)
 
 
-def _count_bins(rows: DataFrame, score: Column, bins: Bins) -> DataFrame:
-    """Sessions per bin; a bin takes its upper edge, not its lower one."""
+def _count_bins(rows: DataFrame, score: Column, limit: Column, bins: Bins) -> DataFrame:
+    """Sessions per bin and side of their own threshold; a bin takes its upper edge, not its lower one."""
 
     def place(start: float, number: int) -> Column:
         nth = F.ceil((score - F.lit(start)) / F.lit(bins.width)).cast("int") - 1
@@ -84,16 +94,18 @@ def _count_bins(rows: DataFrame, score: Column, bins: Bins) -> DataFrame:
 
     upper = F.lit(bins.below) + place(bins.threshold, bins.above)
     at = F.when(score <= F.lit(bins.threshold), place(bins.low, bins.below)).otherwise(upper)
-    return rows.groupBy(at.alias("bin")).agg(F.count("*").alias("sessions"))
+    return rows.groupBy(at.alias("bin"), (score > limit).alias("above")).agg(F.count("*").alias("sessions"))
 
 
-def _bars(bins: Bins, heights: Mapping[int, int]) -> tuple[Bin, ...]:
+def _bars(bins: Bins, heights: Mapping[tuple[int, bool], int]) -> tuple[Bin, ...]:
     edges = [bins.low + i * bins.width for i in range(bins.below)]
     edges += [bins.threshold + i * bins.width for i in range(bins.above + 1)]
     last = bins.below + bins.above - 1
     return tuple(
-        Bin(edges[i], edges[i + 1], heights.get(i, 0), i >= bins.below, bins.open_end and i == last)
+        Bin(edges[i], edges[i + 1], heights.get((i, above), 0), above, bins.open_end and i == last)
         for i in range(last + 1)
+        for above in (False, True)
+        if above == (i >= bins.below) or (i, above) in heights
     )
 
 

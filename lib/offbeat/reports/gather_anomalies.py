@@ -12,6 +12,7 @@ from offbeat.reports.data import AnomalyPageData, Head, Scores
 from offbeat.reports.data_anomalies import Group, Share
 from offbeat.reports.drill import Drill, gather_raw, sql_of_cause, sql_of_session
 from offbeat.reports.gather import cause_columns, from_micros, gather_cards
+from offbeat.scoring.feedback import not_muted
 
 _DAYS = 400  # of a trend, the newest
 _SERIES = 5  # lines of a trend that is divided
@@ -32,11 +33,12 @@ def gather_anomaly_page(
     """Everything on the page of anomalies.
 
     Args:
-        anomalies, sessions: the tables; without sessions, shares are not known.
+        anomalies, sessions: the tables; without sessions, shares are not known. Muted anomalies count as such alone.
         drill: the way to the raw events; without it, there are none on the page.
         segments: covariates to divide by. cards: number of sessions shown as cards.
     """
-    mine = anomalies.where(F.col("model_version") == model_version)
+    of_model = anomalies.where(F.col("model_version") == model_version)
+    mine = not_muted(of_model)
     version = version_among(segments)
     groups, total, total_groups = gather_groups(mine, version=version)
     families, _, total_families = (
@@ -57,6 +59,7 @@ def gather_anomaly_page(
     return AnomalyPageData(
         head=head,
         total=total,
+        muted=of_model.where("muted").count(),
         scores=scores,
         groups=groups,
         total_groups=total_groups,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,8 +11,9 @@ from pyspark.sql import functions as F
 
 from offbeat.detectors.vocabulary import SPECIALS, Vocabulary
 from offbeat.reports.data import Head
-from offbeat.reports.data_exploration import Encoded, EventsSeen, ExplorationPageData
+from offbeat.reports.data_exploration import Encoded, EventsSeen, ExplorationPageData, SessionsSeen
 from offbeat.reports.gather_events import gather_events, gather_intake
+from offbeat.reports.gather_gaps import gather_gap_classes
 from offbeat.reports.gather_sessions import gather_activity, gather_sessions
 from offbeat.tables.contract import EVENTS, INGESTED, QUARANTINE, SESSIONS
 from offbeat.tables.lake import Lake
@@ -31,11 +33,11 @@ def gather_exploration(lake: Lake, head: Head, *, model: Path | None = None) -> 
     seen = gather_events(events) if events is not None else None
     if seen is not None and not seen.rows:
         seen = None
-    frequent = [row["event"] for row in seen.frequencies] if seen is not None else _frequent(sessions)
+    frequent = [row["event"] for row in seen.frequencies] if seen is not None else frequent_events(sessions)
     return ExplorationPageData(
         head=head,
         events=seen,
-        sessions=gather_sessions(sessions, frequent) if sessions is not None else None,
+        sessions=gather_sessions_seen(sessions, frequent) if sessions is not None else None,
         activity=gather_activity(events, sessions),
         intake=gather_intake(_read(lake, INGESTED), _read(lake, QUARANTINE)),
         encoded=_encoded(events, seen, model) if events is not None and seen is not None else None,
@@ -46,7 +48,17 @@ def _read(lake: Lake, table: Table) -> DataFrame | None:
     return lake.read(table) if lake.exists(table) else None
 
 
-def _frequent(sessions: DataFrame | None) -> list[str]:
+def gather_sessions_seen(sessions: DataFrame, frequent: list[str]) -> SessionsSeen:
+    """Sessions in figures, the classes of their gaps with them.
+
+    Args:
+        frequent: events, the most frequent first.
+    """
+    seen = gather_sessions(sessions, frequent)
+    return replace(seen, gap_classes=gather_gap_classes(sessions)) if seen.gaps else seen
+
+
+def frequent_events(sessions: DataFrame | None) -> list[str]:
     """The most frequent events of sessions, for a lake that has these alone."""
     if sessions is None:
         return []

@@ -7,24 +7,43 @@ shows wherever a notebook is opened, a viewer without a kernel too. A bare `Char
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
-from typing import Any
+from functools import cached_property
+from pathlib import Path
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from offbeat.errors import UsageError
-from offbeat.reports import charts, charts_model, gather, gather_anomalies, quality
+from offbeat.evaluation.stress import NOTES
+from offbeat.reports import (
+    anomalies,
+    charts,
+    charts_model,
+    evaluation_checks,
+    exploration,
+    exploration_sessions,
+    gather,
+    gather_anomalies,
+    quality,
+    sections,
+)
 from offbeat.reports.chart_base import Chart
+from offbeat.reports.data import unit_of
+from offbeat.reports.data_exploration import EventsSeen, SessionsSeen
+from offbeat.reports.data_quality import Evaluation
 from offbeat.reports.drawing import drawn
+from offbeat.reports.evaluation_page import stress_chart, stress_rows
+from offbeat.reports.gather_checks import gather_checks
+from offbeat.reports.gather_events import gather_events
+from offbeat.reports.gather_exploration import frequent_events
+from offbeat.reports.gather_sessions import gather_activity, gather_sessions
+from offbeat.reports.place import of_model
+from offbeat.scoring.feedback import not_muted
 from offbeat.scoring.sql import only_name
 from offbeat.tables.contract import ANOMALIES, EVALUATIONS, EVENTS, MINUTES_VIEWED, SESSION_SCORES, SESSIONS
 from offbeat.tables.lake import Lake
 from offbeat.training.registry import Registry
-
-_IN_NATS = ("lstm", "gru")  # detectors whose score is a surprise
-_MOST = 20  # bars, or rows and columns of a heat map
 
 
 @dataclass(frozen=True)
@@ -39,7 +58,9 @@ class Picture:
 
 
 class Pictures:
-    """Charts of one lake: Spark aggregates, only what a chart has room for is collected.
+    """The charts of the pages, of one lake: Spark aggregates, only what a chart has room for is collected.
+
+    Events, sessions and evaluations are read once; after a step that changes them, make new `Pictures`.
 
     Args:
         lake: a lake with the tables that a chart is of; a chart without its table says which step writes it.
@@ -54,100 +75,145 @@ class Pictures:
         self.lake = lake
         self._name, self._version, self._models = name, version, models
 
-    def events(self) -> Picture:
-        """The most frequent events, by number."""
-        counted = self.lake.read(EVENTS).groupBy("event").agg(F.count("*").alias("events"))
-        rows = counted.orderBy(F.desc("events"), "event").limit(_MOST).collect()
-        chart = charts.bars(_plain(rows), label="event", value="events", title="events", kind="count")
-        return Picture(f"The {len(rows)} most frequent events", chart)
+    def volume(self) -> Picture:
+        """Events over time; a silence shows."""
+        if not self._events.volume:
+            raise UsageError(f"lake {self.lake.location}: the log has no times, so no volume over time")
+        return Picture(f"Events by {self._events.step}", exploration.volume_chart(self._events))
 
-    def days(self) -> Picture:
-        """Events by UTC day."""
-        day = F.to_date("event_time").cast("string").alias("day")
-        counted = self.lake.read(EVENTS).groupBy(day).agg(F.count("*").alias("events"))
-        rows = counted.where("day IS NOT NULL").orderBy("day").collect()
-        chart = charts.over_time(
-            _plain(rows), time="day", value="events", title="events", area=True, kind="count"
-        )
-        return Picture("Events by day", chart)
+    def hours(self) -> Picture:
+        """Events by weekday and hour, UTC."""
+        return Picture("Events by weekday and hour", exploration.hours_chart(self._events))
+
+    def events(self) -> Picture:
+        """The most frequent events."""
+        return Picture("The most frequent events", exploration.frequency_chart(self._events))
+
+    def covariates(self, name: str) -> Picture:
+        """The most frequent values of a covariate that is a category."""
+        for one in self._events.covariates:
+            if one.name == name and one.top:
+                return Picture(name, exploration.covariate_chart(one))
+        there = ", ".join(one.name for one in self._events.covariates if one.top) or "none"
+        raise UsageError(f"covariate {name}: no category of the log; these are: {there}")
 
     def lengths(self) -> Picture:
-        """Sessions by number of events, in powers of two."""
-        top = F.pow(F.lit(2), F.ceil(F.log2("n_events"))).cast("bigint")
-        rows = self.lake.read(SESSIONS).groupBy(top.alias("top")).agg(F.count("*").alias("sessions"))
-        named = [
-            {"events": _range(row["top"]), "sessions": row["sessions"]}
-            for row in rows.orderBy("top").collect()
-        ]
-        chart = charts.bars(named, label="events", value="sessions", title="sessions", kind="count")
-        return Picture("How long sessions are", chart)
+        """Sessions by number of events."""
+        return Picture("Sessions by number of events", exploration_sessions.length_chart(self._sessions))
 
-    def transitions(self, most: int = 12) -> Picture:
+    def gaps(self) -> Picture:
+        """Neighbours in a session by the time between them."""
+        return Picture("Gaps between events of a session", exploration_sessions.gap_chart(self._sessions))
+
+    def transitions(self) -> Picture:
         """Which event follows which, among the most frequent ones: shares of what follows."""
-        pairs = F.explode(F.arrays_zip(F.col("events").alias("was"), _following().alias("next")))
-        moves = (
-            self.lake.read(SESSIONS).select(pairs.alias("pair")).select("pair.*").where("next IS NOT NULL")
+        chart = exploration_sessions.transition_chart(self._sessions, self._events_if_there)
+        return Picture("What follows what", chart)
+
+    def flow(self) -> Picture:
+        """A Sankey diagram of the first steps of sessions."""
+        chart = exploration_sessions.flow_chart(self._sessions, self._events_if_there)
+        return Picture("The first steps of sessions", chart)
+
+    def firsts(self) -> Picture:
+        """Sessions by their first event."""
+        return Picture("First events", exploration_sessions.ends_chart(self._sessions.firsts))
+
+    def lasts(self) -> Picture:
+        """Closed sessions by their last event."""
+        return Picture(
+            "Last events of closed sessions", exploration_sessions.ends_chart(self._sessions.lasts)
         )
-        counted = moves.groupBy("was", "next").agg(F.count("*").alias("n"))
-        totals = counted.groupBy("was").agg(F.sum("n").alias("all")).orderBy(F.desc("all"), "was").limit(most)
-        known = totals.select(F.col("was").alias("next"))
-        rows = counted.join(F.broadcast(totals), "was").join(F.broadcast(known), "next")
-        found = rows.orderBy(F.desc("all"), "was", F.desc("n"), "next").limit(most * most).collect()
-        shares = [{"event": r["was"], "followed by": r["next"], "share": r["n"] / r["all"]} for r in found]
-        chart = charts.heat_map(
-            shares, x="followed by", y="event", value="share", title="share of what follows", kind="share"
-        )
-        return Picture("Which event follows which", chart)
+
+    def entities(self) -> Picture:
+        """Entities by number of events."""
+        sessions = self.lake.read(SESSIONS) if self.lake.exists(SESSIONS) else None
+        seen = gather_activity(None if sessions is not None else self.lake.read(EVENTS), sessions)
+        if seen is None or not seen.entities:
+            raise UsageError(f"lake {self.lake.location}: no events, so no entities")
+        return Picture("Entities by number of events", exploration_sessions.activity_chart(seen))
 
     def scores(self) -> Picture:
         """Sessions by score, with the threshold."""
-        unit = "nats" if self._of_model("manifest.json").get("detector") in _IN_NATS else ""
-        found = gather.gather_scores(self.lake.read(SESSION_SCORES), model_version=self.version, unit=unit)
-        rows = [{"low": b.low, "high": b.high, "sessions": b.sessions, "above": b.above} for b in found.bins]
-        chart = charts.histogram(rows, threshold=found.threshold, unit=found.unit)
-        return Picture(f"How strange the sessions are to {self.version}", chart)
+        found = gather.gather_scores(
+            self.lake.read(SESSION_SCORES), model_version=self.version, unit=unit_of(self._detector)
+        )
+        return Picture(f"How strange the sessions are to {self.version}", sections.scores_chart(found))
 
     def training(self, what: str = "loss") -> Picture:
         """Loss or accuracy of training and validation by epoch."""
-        rows = [asdict(epoch) for epoch in gather.epochs_of(self._of_model("history.json"))]
-        if not rows:
+        epochs = gather.epochs_of(of_model(self._folder, "history.json"))
+        if not epochs:
             raise UsageError(f"model {self.version}: its detector has no epochs, so there are no curves")
-        title = {"loss": "loss (nats per event)"}.get(what, f"{what} (0 to 1)")
-        return Picture(
-            f"{what.capitalize()} by epoch", charts_model.training_curves(rows, what=what, title=title)
-        )
+        chart = sections.training_chart(epochs, what, unit=unit_of(self._detector))
+        return Picture(f"{what.capitalize()} by epoch", chart)
 
     def precision_recall(self) -> Picture:
         """Precision against recall on sessions that the model has not seen, the threshold in force marked."""
-        points = [asdict(point) for point in quality.curve_points(self._honest())]
+        points = [asdict(point) for point in quality.curve_points(self._known(self._detector))]
         return Picture("Precision against recall", charts_model.pr_curve(points))
 
     def detectors(self, metric: str = "pr_auc") -> Picture:
         """A metric of the model beside that of simple detectors, with intervals."""
-        rows = self._evaluated()
-        split = quality.main_split(rows)
-        drawn_rows = [
+        rows = [
             {"detector": r.detector, "basis": r.basis, "value": r.value, "low": r.low, "high": r.high}
-            for r in rows
-            if (r.split, r.subset, r.verdict_rule, r.metric) == (split, "all", "flagged", metric)
+            for r in self._known(None)
+            if r.metric == metric
         ]
         title = f"{quality.metric_name(metric)} (0 to 1)"
-        chart = charts_model.intervals(drawn_rows, label="detector", series="basis", title=title)
+        chart = charts_model.intervals(rows, label="detector", series="basis", title=title)
+        split = quality.main_split(self._evaluated)
         return Picture(f"{quality.metric_name(metric)} of detectors, split {split}", chart)
 
+    def confusion(self, detector: str | None = None) -> Picture:
+        """Labels against verdicts, of the model or of a detector that was judged beside it."""
+        name = detector or self._detector
+        chart = quality.confusion_chart(self._known(name))
+        if chart is None:
+            raise UsageError(f"detector {name}: not judged with labels of both kinds; run evaluate")
+        return Picture(f"Labels against verdicts: {name}", chart)
+
+    def stress(self, kind: str) -> Picture:
+        """Figures under one kind of stress, by its level."""
+        rows = stress_rows(self._evaluated, kind)
+        if not rows:
+            known = ", ".join(NOTES)
+            raise UsageError(f"stress {kind}: no curve; set evaluate.stress to some of {known} and evaluate")
+        return Picture(f"Under stress: {kind.replace('_', ' ')}", stress_chart(kind, rows))
+
+    def drift(self) -> Picture:
+        """Distances of scored batches to the training sessions, over time."""
+        rows = gather_checks(self.lake, model_version=self.version).drift
+        if not rows:
+            raise UsageError(f"lake {self.lake.location}: drift is not measured yet; run score")
+        return Picture("Distance to the training sessions", evaluation_checks.drift_chart(rows))
+
+    def calibration(self) -> Picture:
+        """Probability of a fault as foreseen, against the share of sessions that broke."""
+        rows = gather_checks(self.lake, model_version=self.version).predictions
+        bins = evaluation_checks.calibration_bins(rows)
+        if not bins:
+            raise UsageError(f"lake {self.lake.location}: no predictions were checked yet; run evaluate")
+        return Picture("Calibration", evaluation_checks.calibration_chart(bins))
+
     def trend(self) -> Picture:
-        """Share of flagged sessions by UTC day."""
-        days = gather_anomalies.gather_days(self._anomalies(), self.lake.read(SESSIONS))
-        rows = [{"day": day.value, "share": day.share} for day in days if day.sessions]
-        chart = charts.over_time(
-            rows, time="day", value="share", title="share of sessions flagged", area=True, kind="share"
-        )
-        return Picture("Flagged sessions by day", chart)
+        """Share of flagged sessions by UTC day, muted ones left out."""
+        days = gather_anomalies.gather_days(self._anomalies, self.lake.read(SESSIONS))
+        return Picture("Share of sessions flagged", anomalies.share_chart(days))
+
+    def causes(self, version: str | None = None) -> Picture:
+        """The largest causes of anomalies, muted ones left out.
+
+        Args:
+            version: covariate by which causes are told apart.
+        """
+        groups, _, n = gather_anomalies.gather_groups(self._anomalies, version=version)
+        return Picture(f"Causes, the largest of {n}", anomalies.cause_chart(groups))
 
     def segments(self, covariate: str) -> Picture:
-        """Share of flagged sessions by a covariate."""
+        """Share of flagged sessions by a covariate, muted ones left out."""
         value = F.col("covariates")[covariate]
-        found = gather_anomalies.gather_shares(self._anomalies(), self.lake.read(SESSIONS), value)
+        found = gather_anomalies.gather_shares(self._anomalies, self.lake.read(SESSIONS), value)
         rows = [{covariate: each.value, "share": each.share} for each in found if each.sessions]
         chart = charts.bars(
             rows, label=covariate, value="share", title="share of sessions flagged", kind="share"
@@ -182,33 +248,37 @@ class Pictures:
         name = self._name or only_name(self.lake, self._models)
         return Registry(self.lake, name, folder=self._models)
 
-    def _of_model(self, file: str) -> dict[str, Any]:
-        path = self._registry.path(self.version) / file
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-        return found
+    @property
+    def _folder(self) -> Path:
+        return self._registry.path(self.version)
 
+    @property
+    def _detector(self) -> str:
+        return str(of_model(self._folder, "manifest.json").get("detector", ""))
+
+    @cached_property
+    def _events(self) -> EventsSeen:
+        return gather_events(self.lake.read(EVENTS))
+
+    @property
+    def _events_if_there(self) -> EventsSeen | None:
+        return self._events if self.lake.exists(EVENTS) else None
+
+    @cached_property
+    def _sessions(self) -> SessionsSeen:
+        sessions, events = self.lake.read(SESSIONS), self._events_if_there
+        known = [row["event"] for row in events.frequencies] if events else frequent_events(sessions)
+        return gather_sessions(sessions, known)
+
+    @property
     def _anomalies(self) -> DataFrame:
-        return self.lake.read(ANOMALIES).where(F.col("model_version") == self.version)
+        return not_muted(self.lake.read(ANOMALIES).where(F.col("model_version") == self.version))
 
-    def _evaluated(self) -> tuple[Any, ...]:
+    @cached_property
+    def _evaluated(self) -> tuple[Evaluation, ...]:
         return gather.gather_evaluations(self.lake.read(EVALUATIONS), model_version=self.version)
 
-    def _honest(self) -> list[Any]:
-        """Rows of the model itself, on all sessions of the split that a page leads with."""
-        rows = self._evaluated()
-        split, detector = quality.main_split(rows), self._of_model("manifest.json").get("detector")
-        wanted = (split, detector, "all", "flagged")
-        return [r for r in rows if (r.split, r.detector, r.subset, r.verdict_rule) == wanted]
-
-
-def _following() -> Any:
-    """Each event's successor in its session; null after the last."""
-    return F.concat(F.slice("events", 2, 2**31 - 1), F.array(F.lit(None).cast("string")))
-
-
-def _range(top: int) -> str:
-    return str(top) if top <= 2 else f"{top // 2 + 1} to {top}"  # noqa: PLR2004 - 1 and 2 stand alone
-
-
-def _plain(rows: list[Any]) -> list[dict[str, Any]]:
-    return [row.asDict() for row in rows]
+    def _known(self, detector: str | None) -> list[Evaluation]:
+        """Rows on all sessions of the split that a page leads with."""
+        rows = self._evaluated
+        return quality.known_rows(rows, quality.main_split(rows), detector=detector)

@@ -103,7 +103,12 @@ def environment() -> Environment:
         form.event_name,
     ):
         made.filters[written.__name__] = written
-    made.filters |= {"instant": form.instant, "iso": form.iso, "link": form.safe_link}
+    made.filters |= {
+        "clipped": form.clipped,
+        "instant": form.instant,
+        "iso": form.iso,
+        "link": form.safe_link,
+    }
     return made
 
 

@@ -16,7 +16,6 @@ from offbeat.reports.page import embed_json, render
 _FILTER_FROM = 8  # rows; below, a filter is more to read than the table
 _IDS = 200  # raw event ids on a card
 _ODD_EVENTS = 3  # set out on a card
-_CLIPPED = 160  # letters of a headline's event name
 
 # What an on-call person reads first; {} are event names. The kinds are those of the table anomalies.
 _HEADLINES = {
@@ -153,8 +152,12 @@ def figure(
     )
 
 
-def anomaly_card(anomaly: Anomaly, *, number: int) -> Markup:
-    """One anomaly, as a person on call needs it: what came, what was expected, what to do, where to look."""
+def anomaly_card(anomaly: Anomaly, *, number: int, unit: str = "nats") -> Markup:
+    """One anomaly, as a person on call needs it: what came, what was expected, what to do, where to look.
+
+    Args:
+        unit: of a surprise; "" where the detector's has none.
+    """
     length = None
     if anomaly.start and anomaly.end:
         length = (form.utc(anomaly.end) - form.utc(anomaly.start)).total_seconds()
@@ -163,6 +166,7 @@ def anomaly_card(anomaly: Anomaly, *, number: int) -> Markup:
         "card.html",
         anomaly=anomaly,
         number=number,
+        unit=unit,
         id=f"anomaly-{number}",
         kind=anomaly.kind.replace("_", " "),
         headline=headline(anomaly),
@@ -235,5 +239,4 @@ def headline(anomaly: Anomaly) -> Markup:
 
 
 def _code(text: str) -> Markup:
-    shown = text if len(text) <= _CLIPPED else text[: _CLIPPED - 1] + "…"
-    return Markup("<code>{}</code>").format(escape(form.visible(form.event_name(shown))))
+    return Markup("<code>{}</code>").format(escape(form.visible(form.event_name(text))))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
+from typing import Any
 
 from offbeat import __version__
 from offbeat.config import Config
@@ -35,8 +37,12 @@ def pages_folder(lake: Lake, conf: Config) -> Path:
 
 
 def table_ref(lake: Lake, table: Table, folder: Path) -> TableRef:
-    """A table as pages in a folder name it: its version that was read, and the way there."""
-    version = lake.tables_read.get(table.name, lake.version(table))
+    """A table as pages in a folder name it: the version that is read, and the way there.
+
+    Args:
+        lake: best a snapshot: of a lake that others write to, the version named may be an older one than is read.
+    """
+    version = lake.version_read(table)
     local = lake.local_folder
     link = os.path.relpath(local / table.name, folder) if local is not None else None
     return TableRef(table.name, version, link=link, doc=table.doc)
@@ -45,6 +51,19 @@ def table_ref(lake: Lake, table: Table, folder: Path) -> TableRef:
 def table_refs(lake: Lake, tables: tuple[Table, ...], folder: Path) -> tuple[TableRef, ...]:
     """Those of the tables that are there."""
     return tuple(table_ref(lake, table, folder) for table in tables if lake.exists(table))
+
+
+def of_model(model: Path | None, name: str) -> dict[str, Any]:
+    """A JSON file of a model's folder; empty where there is none."""
+    if model is None or not (model / name).is_file():
+        return {}
+    values: dict[str, Any] = json.loads((model / name).read_text(encoding="utf-8"))
+    return values
+
+
+def model_files(model: Path | None, *names: str) -> tuple[str, ...]:
+    """Those of the files that a model's folder has, as a page names what it was computed from."""
+    return tuple(f"{name} of the model" for name in names if model is not None and (model / name).is_file())
 
 
 def generated_from(conf: Config) -> str:

@@ -13,6 +13,7 @@ from offbeat.evaluation.report import CURVE
 from offbeat.evaluation.stress import PREFIX
 from offbeat.evaluation.synthetic import SPLIT as SYNTHETIC
 from offbeat.reports import charts_model, form, parts
+from offbeat.reports.chart_base import Chart
 from offbeat.reports.data_quality import Evaluation, PrPoint
 from offbeat.reports.form import Column
 from offbeat.reports.page import Section
@@ -78,7 +79,7 @@ def evaluation_section(
         text = "No evaluation: it needs labels, or a generated log with known faults. `offbeat evaluate` writes it."
         return Section(name, title, [parts.missing(text)])
     split = main_split(rows)
-    own = _known(rows, split, detector=detector)
+    own = known_rows(rows, split, detector=detector)
     made = [
         *(synthetic_note(split) if with_verdict else []),
         *_intervals(own),
@@ -137,7 +138,7 @@ def quality_figures(rows: Sequence[Evaluation], detector: str) -> list[KeyFigure
         return []
     split = main_split(rows)
     what = "of synthetic faults" if split == SYNTHETIC else "honest"
-    found = {r.metric: r for r in _known(rows, split, detector=detector) if r.basis == "honest"}
+    found = {r.metric: r for r in known_rows(rows, split, detector=detector) if r.basis == "honest"}
     scaled = "f1_scaled" if "f1_scaled" in found else "f1"
     figures = []
     for metric in ("recall", "precision", scaled, "pr_auc"):
@@ -152,13 +153,13 @@ def quality_figures(rows: Sequence[Evaluation], detector: str) -> list[KeyFigure
 
 def earns_its_cost(rows: Sequence[Evaluation]) -> str | None:
     """Whether the networks are worth more than the simple detectors, in words; None without a detector to compare."""
-    honest = _known(rows, main_split(rows), subset="all") if rows else []
+    honest = known_rows(rows, main_split(rows), subset="all") if rows else []
     if len({row.detector for row in honest}) < 2:  # noqa: PLR2004 - one has nothing to be compared with
         return None
     return cost.earns_its_cost(asdict(row) for row in honest)
 
 
-def _known(
+def known_rows(
     rows: Sequence[Evaluation], split: str, *, detector: str | None = None, subset: str | None = "all"
 ) -> list[Evaluation]:
     """Rows of a split that have a value, where every flagged session counts."""
@@ -215,7 +216,7 @@ def _figures(own: Sequence[Evaluation], detector: str, split: str) -> Markup:
 
 def _by_subset(rows: Sequence[Evaluation], detector: str, split: str) -> Markup:
     """Honest rates on all sessions, on distinct sequences, and on those that training never saw."""
-    honest = [r for r in _known(rows, split, detector=detector, subset=None) if r.basis == "honest"]
+    honest = [r for r in known_rows(rows, split, detector=detector, subset=None) if r.basis == "honest"]
     table = []
     for metric in _RATES:
         values = {r.subset: r.value for r in honest if r.metric == metric}
@@ -235,17 +236,24 @@ def _curves(own: Sequence[Evaluation], pr_curve: Sequence[PrPoint]) -> list[Mark
     if pr_curve:
         chart = charts_model.pr_curve([asdict(point) for point in pr_curve])
         made.append(parts.figure(chart, title="Precision against recall", name="pr-curve"))
-    counts = {r.metric: int(r.value or 0) for r in own if r.basis == "honest"}
-    if all(metric in counts for metric in _CELLS.values()):
-        chart = charts_model.confusion_matrix(**{cell: counts[metric] for cell, metric in _CELLS.items()})
+    chart = confusion_chart(own)
+    if chart is not None:
         note = "Number of sessions; the darker, the larger their share of the label."
         made.append(parts.figure(chart, title="Labels against verdicts", name="confusion", note=note))
     return [parts.grid(*made)] if made else []
 
 
+def confusion_chart(own: Sequence[Evaluation]) -> Chart | None:
+    """Labels against verdicts of one detector on one split; None where the rows lack a cell."""
+    counts = {r.metric: int(r.value or 0) for r in own if r.basis == "honest"}
+    if not all(metric in counts for metric in _CELLS.values()):
+        return None
+    return charts_model.confusion_matrix(**{cell: counts[metric] for cell, metric in _CELLS.items()})
+
+
 def _side_by_side(rows: Sequence[Evaluation], detector: str, split: str) -> Markup:
     """All detectors on the same split: honest figures and seconds."""
-    honest = [r for r in _known(rows, split) if r.basis == "honest"]
+    honest = [r for r in known_rows(rows, split) if r.basis == "honest"]
     shown = ("precision", "recall", "f1_scaled", "f1", "pr_auc", "recall_at_budget")
     metrics = [metric for metric in shown if any(r.metric == metric for r in honest)]
     table = []

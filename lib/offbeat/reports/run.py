@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +14,7 @@ from offbeat.config import Config
 from offbeat.errors import UsageError
 from offbeat.reports import gather
 from offbeat.reports.anomalies import render_anomalies_page
-from offbeat.reports.data import EvaluationPageData, Head, RunPageData, Scores
+from offbeat.reports.data import EvaluationPageData, Head, RunPageData, Scores, unit_of
 from offbeat.reports.data_quality import PublishedFigure
 from offbeat.reports.drill import Drill
 from offbeat.reports.evaluation_page import render_evaluation_page
@@ -33,7 +32,7 @@ from offbeat.reports.index import (
     house_pages,
     other_pages,
 )
-from offbeat.reports.place import generated_from, has_folder, pages_folder, table_refs
+from offbeat.reports.place import generated_from, has_folder, model_files, of_model, pages_folder, table_refs
 from offbeat.reports.run_page import render_run_page
 from offbeat.reports.write import Pages
 from offbeat.scoring.feedback import not_muted
@@ -51,7 +50,6 @@ from offbeat.tables.lake import Lake
 from offbeat.tables.table import Table
 from offbeat.training.registry import Registry
 
-_IN_NATS = ("lstm", "gru")  # detectors whose score is a surprise
 _SEGMENTS = 4  # covariates that the page of anomalies divides by
 _ON_EVALUATION_PAGE = (EVALUATIONS, SESSION_SCORES, RUNS)
 _ON_ANOMALIES_PAGE = (ANOMALIES, SESSION_SCORES, SESSIONS, EVENTS)
@@ -122,7 +120,7 @@ class _Maker:
     """One lake, config and champion (where there is one), from which all pages are gathered."""
 
     def __init__(self, lake: Lake, conf: Config, run_id: str, written: Pages | None = None) -> None:
-        self.lake = lake
+        self.lake = lake = lake.snapshot()
         self.conf = conf
         self.run_id = run_id
         self.folder = pages_folder(lake, conf)
@@ -143,7 +141,7 @@ class _Maker:
     @cached_property
     def detector(self) -> str:
         """Name of the champion's detector; before there is one, of the one that the config wants."""
-        name: str = self._of_model("manifest.json").get("detector", self.conf.model.detector)
+        name: str = of_model(self.model, "manifest.json").get("detector", self.conf.model.detector)
         return name
 
     @cached_property
@@ -154,7 +152,7 @@ class _Maker:
         return gather.gather_scores(
             self.lake.read(SESSION_SCORES),
             model_version=self.version,
-            unit="nats" if self.detector in _IN_NATS else "",
+            unit=unit_of(self.detector),
             alert_budget=self.conf.score.alert_budget,
         )
 
@@ -162,6 +160,7 @@ class _Maker:
         """Write the index; gives its path."""
         anomalies, evaluations = self._of_champion(ANOMALIES), self._of_champion(EVALUATIONS)
         minutes, runs = self._read(MINUTES_VIEWED), self._read(RUNS)
+        chosen = self.registry.why() if self.registry is not None else None
         steps = gather.gather_steps(runs, config_name=self.conf.name) if runs is not None else ()
         data = RunPageData(
             head=self._head(
@@ -169,6 +168,10 @@ class _Maker:
                 "What was found, what it means, and how far to trust it.",
                 tuple(TABLES.values()),
                 own=INDEX,
+                files=(
+                    *model_files(self.model, "history.json"),
+                    *(["champion.json of the models"] if chosen else []),
+                ),
             ),
             detector=self.detector,
             scores=self.scores,
@@ -179,8 +182,8 @@ class _Maker:
             if evaluations is not None
             else (),
             minutes=gather.gather_minutes(minutes) if minutes is not None else None,
-            epochs=gather.epochs_of(self._of_model("history.json")),
-            chosen=self.registry.why() if self.registry is not None else None,
+            epochs=gather.epochs_of(of_model(self.model, "history.json")),
+            chosen=chosen,
             # A page can't know how long its own step will take.
             steps=tuple(step for step in steps if step.step != "report"),
             pages=find_pages(self.folder),
@@ -194,6 +197,7 @@ class _Maker:
             "What the log is like, before any model says anything about it.",
             ON_EXPLORATION_PAGE,
             own=EXPLORATION_PAGE,
+            files=model_files(self.model, "vocabulary.json"),
         )
 
         def render() -> str:
@@ -208,6 +212,10 @@ class _Maker:
             "How well it detects, judged on sessions that no detector has seen.",
             (*_ON_EVALUATION_PAGE, *CHECKS_ON_PAGE),
             own=EVALUATION_PAGE,
+            files=(
+                *model_files(self.model, "history.json"),
+                *(["evaluate.published of the config"] if self.conf.evaluate.published else []),
+            ),
         )
         return self.written.write(EVALUATION_PAGE, head, lambda: self._evaluation_page(head))
 
@@ -219,7 +227,7 @@ class _Maker:
             evaluations=gather.gather_evaluations(evaluations, model_version=self.version or "")
             if evaluations is not None
             else (),
-            epochs=gather.epochs_of(self._of_model("history.json")),
+            epochs=gather.epochs_of(of_model(self.model, "history.json")),
             published=tuple(
                 PublishedFigure(one.name, one.metric, one.value, one.source)
                 for one in self.conf.evaluate.published
@@ -245,7 +253,7 @@ class _Maker:
         segments = list(dict.fromkeys([*([version] if version else []), *shown]))[:_SEGMENTS]
         data = gather_anomaly_page(
             head,
-            not_muted(self.lake.read(ANOMALIES)),
+            self.lake.read(ANOMALIES),
             model_version=self.version or "",
             sessions=self._read(SESSIONS),
             drill=Drill.of(self.lake),
@@ -261,14 +269,9 @@ class _Maker:
         """A table whose rows are a model's; None where there is no champion whose rows to show."""
         return self._read(table) if self.version is not None else None
 
-    def _of_model(self, name: str) -> dict[str, Any]:
-        """A file of the champion's folder; empty where there is none."""
-        if self.model is None or not (self.model / name).is_file():
-            return {}
-        values: dict[str, Any] = json.loads((self.model / name).read_text(encoding="utf-8"))
-        return values
-
-    def _head(self, title: str, subtitle: str, tables: tuple[Table, ...], *, own: str) -> Head:
+    def _head(
+        self, title: str, subtitle: str, tables: tuple[Table, ...], *, own: str, files: tuple[str, ...] = ()
+    ) -> Head:
         run_id, run_date = self._newest
         return Head(
             title=title,
@@ -279,6 +282,7 @@ class _Maker:
             tables=table_refs(self.lake, tables, self.folder),
             generated_from=generated_from(self.conf),
             pages=other_pages(self.pages, self.folder, own=own),
+            files=files,
         )
 
     @cached_property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from offbeat.reports import form, parts
-from offbeat.reports.data import RunPageData, Step
+from offbeat.reports.data import RunPageData, Step, unit_of
 from offbeat.reports.form import Column
 from offbeat.reports.minutes import minutes_figures, minutes_section
 from offbeat.reports.page import Section, render_page
@@ -11,11 +11,12 @@ from offbeat.reports.parts import KeyFigure
 from offbeat.reports.quality import evaluation_section, quality_figures
 from offbeat.reports.sections import cards_section, scores_section, tables_section, training_section
 
+_BY_SURPRISE = (
+    "The model ({detector}) gives each event of a session, its end included, the probability that it comes where "
+    "it came. A session's score is its largest surprise, –ln of that probability, in nats."
+)
+_BY_OWN_SCORE = "The model ({detector}) gives each session a score of its own kind: the higher, the stranger."
 _METHOD = (
-    (
-        "The model ({detector}) gives each event of a session, its end included, the probability that it comes where "
-        "it came. A session's score is its largest surprise, –ln of that probability, in nats."
-    ),
     (
         "A session is flagged above a threshold that was set on held-out normal sessions for the stated alert budget; "
         "labels and the generated truth play no part in it."
@@ -40,10 +41,15 @@ def render_run_page(data: RunPageData) -> str:
         _pages_section(data),
         # Of a log that counts no minutes, and of which nobody asks them, the page doesn't speak of them.
         *([minutes_section(data.minutes)] if data.minutes is not None else []),
-        cards_section(data.anomalies, title=_cards_title(len(data.anomalies)), total=flagged),
+        cards_section(
+            data.anomalies,
+            title=_cards_title(len(data.anomalies)),
+            total=flagged,
+            unit=unit_of(data.detector),
+        ),
         scores_section(data.scores),
         evaluation_section(data.evaluations, data.detector, pr_curve=data.pr_curve),
-        training_section(data.epochs, data.chosen),
+        training_section(data.epochs, data.chosen, unit=unit_of(data.detector)),
         _steps_section(data.steps),
         tables_section(data.head),
         _method_section(data),
@@ -104,5 +110,6 @@ def _steps_section(steps: tuple[Step, ...]) -> Section:
 
 
 def _method_section(data: RunPageData) -> Section:
-    texts = [text.format(detector=data.detector) for text in _METHOD]
+    scored = _BY_SURPRISE if unit_of(data.detector) else _BY_OWN_SCORE
+    texts = [text.format(detector=data.detector) for text in (scored, *_METHOD)]
     return Section("method", "Method and caveats", [parts.bullets([*texts, *data.caveats])], folded=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import tempfile
 from collections.abc import Callable
@@ -9,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from offbeat.reports.data import Head
+
+log = logging.getLogger(__name__)
 
 _PAGE_LIMIT = 2_000_000  # bytes; a page must open on a phone and go through mail
 _TOP_BYTES = 20_000  # what a page is made of stands before its styles
@@ -60,13 +63,16 @@ def is_made_of(page: Path, head: Head) -> bool:
 def write_page(path: str | Path, html: str) -> Path:
     """Write a page atomically, as UTF-8 with Unix line ends; makes its folder where there is none.
 
-    Raises:
-        ValueError: the page is 2 MB or larger; whoever made it has to bound what is on it.
+    Whoever makes a page has to bound what is on it. One that is too large all the same is written, with a warning: a
+    run that has found its anomalies doesn't fail for it.
     """
     content = html.encode("utf-8")
     if len(content) >= _PAGE_LIMIT:
-        raise ValueError(
-            f"{path}: the page has {len(content):,} bytes; fewer than {_PAGE_LIMIT:,} are allowed"
+        log.warning(
+            "page %s has %s bytes; it should have fewer than %s",
+            path,
+            f"{len(content):,}",
+            f"{_PAGE_LIMIT:,}",
         )
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from uuid import uuid4
 
 from pyspark.sql import DataFrame
@@ -28,6 +29,23 @@ class Lake(LiveTables):
         volume: folder of what is no table, where the lake is a catalog or remote storage.
     """
 
+    pins: dict[str, int] | None = None
+    """Of a snapshot: the versions that stay."""
+
+    def snapshot(self) -> Lake:
+        """This lake to read from alone: each table stays at the version that it has when it is first asked for."""
+        made = copy(self)
+        made.pins = {}
+        return made
+
+    def version_read(self, table: Table) -> int:
+        """The version that `read` reads: the newest; of a snapshot, that of the first time."""
+        if self.pins is None:
+            return self.version(table)
+        if table.name not in self.pins:
+            self.pins[table.name] = self.version(table)
+        return self.pins[table.name]
+
     def read(self, table: Table) -> DataFrame:
         """The table as it is now; columns that came into the contract after it was made are null.
 
@@ -38,9 +56,13 @@ class Lake(LiveTables):
             raise UsageError(
                 f"lake {self.location}: no table {table.name} yet; run the step that writes it first"
             )
-        self.tables_read.setdefault(table.name, self.version(table))
+        version, reference = self.version_read(table), self.reference(table)
+        self.tables_read.setdefault(table.name, version)
         later = {column.name: F.lit(None).cast(column.type) for column in self._lacking.get(table.name, ())}
-        rows = self.spark.read.table(self.reference(table))
+        if self.pins is None:
+            rows = self.spark.read.table(reference)
+        else:
+            rows = self.spark.sql(f"SELECT * FROM {reference} VERSION AS OF {version}")
         return rows.withColumns(later) if later else rows
 
     def read_stream(self, table: Table, *, options: dict[str, str] | None = None) -> DataFrame | Following:

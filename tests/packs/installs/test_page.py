@@ -4,11 +4,14 @@ import numpy as np
 import pytest
 
 from offbeat.config import Config, Cost
+from offbeat.errors import UsageError
 from offbeat.packs.installs import pictures, sections
+from offbeat.packs.installs.clicks import assert_config
 from offbeat.packs.installs.features import FEATURES
 from offbeat.packs.installs.marketing import in_words
 from offbeat.packs.installs.networks import Said
 from offbeat.packs.installs.seen import Seen
+from offbeat.packs.installs.table import ClickTable, Split
 from offbeat.reports.data import Head
 from offbeat.reports.page import render_page
 from offbeat.reports.write import write_page
@@ -114,15 +117,50 @@ def test_errors_show_all_installers_of_the_test_and_mark_spikes():
     assert Said("lstm", np.zeros(0), np.zeros(0), np.zeros(0), 0.0, "").name == "lstm"
 
 
+@pytest.mark.parametrize(
+    "output, said",
+    [
+        ({"per": "click"}, r"output\.per: expected visitor or row, got 'click'"),
+        ({"cvs": "x"}, r"output\.cvs: no such key; did you mean csv\?"),
+    ],
+)
+def test_an_output_that_there_is_none_of_is_refused(conf, output, said):
+    columns = {"columns": {"covariates": ["ip", "app", "device", "os", "channel"]}}
+    good = Config(
+        name="clicks", pack="installs", lake="x", source=({"path": "x", **columns},), output={"per": "row"}
+    )
+    assert_config(good)
+    with pytest.raises(UsageError, match=said):
+        assert_config(conf.model_copy(update={"output": output}))
+
+
+def test_many_installers_are_drawn_in_part():
+    n = 2000
+    fields = {"ip": np.arange(n).astype(str).astype(object)}
+    installed = np.repeat([0, 1], n // 2)
+    table = ClickTable(fields, np.arange(n), installed, np.arange(n), np.zeros((n, 1)), {}, 1.0)
+    seen = pictures.Seen(table, Split(500, 1000), table, {}, {}, (), "voting")
+    said = Said("lstm", np.linspace(0, 1, n), np.zeros(n), np.zeros(n), 0.0, "")
+    points = list(pictures._errors(seen, said, seed=0))
+    kinds = ("spike, true installer", "installer without a spike")
+    assert len([1 for p in points if p["picture"] == "errors" and p["label"] in kinds]) == 300
+    assert {p["picture"] for p in points} == {"errors", "errors_zoom"}
+
+
 def test_segments_in_words():
     one = {
         "app": "3", "channel": "7", "clicks": 1200, "expected_installs": 24.0, "rate": 0.02, "lift": 8.0,
-        "best_hour": 9, "farm_share": 0.25, "installs": 22,
+        "best_hour": 9, "farm_share": 0.25, "installs": 22, "expected_of_known": 21.5,
     }  # fmt: skip
+    rare = {**one, "best_hour": None, "farm_share": 0.0, "installs": None}
+    assert in_words([rare]) == [
+        "App 3 on channel 7: 1,200 clicks, 24.0 installs expected (2.00% of clicks, 8.0 times the average)."
+    ]
     assert in_words([one]) == [
         (
             "App 3 on channel 7: 1,200 clicks, 24.0 installs expected (2.00% of clicks, 8.0 times the average), "
-            "best at 09:00 UTC, 25% of the clicks from likely farms; the log counts 22."
+            "best from 09:00 to 10:00 UTC, 25% of the clicks from likely farms; where the log says, it counts 22 "
+            "against 21.5 expected."
         )
     ]
 

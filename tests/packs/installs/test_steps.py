@@ -17,6 +17,7 @@ from offbeat.errors import GuardFailed, InputRefused, UsageError
 from offbeat.packs import all_tables
 from offbeat.packs.installs.clicks import lake_clicks
 from offbeat.packs.installs.features import FEATURES, FIELDS, NEAR, add_features
+from offbeat.packs.installs.marketing import build_segments, top_segments
 from offbeat.packs.installs.scoring import registry_of, score_batch
 from offbeat.packs.installs.tables import (
     BOTS,
@@ -173,11 +174,19 @@ def test_a_new_file_gives_a_csv_per_visitor_and_leaves_the_log_alone(context, su
     rows = rows_of(folder / "out.csv")
     frame = pd.read_csv(later)
     visitors = frame.groupby(["ip", "device", "os"]).ngroups
-    assert (len(rows), made["csv_rows"], made["clicks_in"]) == (visitors, visitors, 202)
+    assert (len(rows), made["csv_rows"], made["clicks_in"], made["clicks_refused"]) == (
+        visitors,
+        visitors,
+        202,
+        0,
+    )
     assert list(rows[0]) == ["id", "install_prob"]
     assert all(0 < float(row["install_prob"]) < 1 for row in rows)
     device = frame["device"].iloc[-1]
-    assert f"999999999|{device}|59" in {row["id"] for row in rows}
+    # Its one click stands twice in the file, and counts once.
+    given = {row["id"]: float(row["install_prob"]) for row in rows}
+    click = context.lake.read(INSTALL_SCORES).where("ip = '999999999'").collect()
+    assert given[f"999999999|{device}|59"] == pytest.approx(click[0]["install_prob"])
     assert context.lake.read(EVENTS).count() == before
     # The same file again: nothing is scored twice, the csv is the same.
     text = (folder / "out.csv").read_text()
@@ -192,8 +201,9 @@ def test_per_row_and_other_ids(context, summary, folder, later):
         f"{ip}|{app}" for ip, app in zip(frame["ip"], frame["app"], strict=True)
     ]
     own = folder / "own.csv"
-    frame.assign(click_id=np.arange(len(frame))).to_csv(own, index=False)
-    score(folder, own, "output.per=row", "output.id=click_id")
+    numbered = frame.assign(click_id=np.arange(len(frame)))
+    pd.concat([numbered, numbered.head(1).assign(click_time="soon")]).to_csv(own, index=False)
+    assert score(folder, own, "output.per=row", "output.id=click_id")["clicks_refused"] == 1
     assert [row["id"] for row in rows_of(folder / "out.csv")] == [str(i) for i in range(len(frame))]
 
 
@@ -219,6 +229,31 @@ def test_a_file_with_other_columns_is_refused_in_one_line(context, summary, fold
         score(folder, path)
     assert "\n" not in str(refused.value)
     assert refused.value.exit_status == 3
+
+
+def test_segments_compare_what_is_expected_with_what_the_log_says_where_it_does(spark):
+    def click(hour: int, given: float, installed: int | None):
+        return (
+            "v",
+            "1.1.1.1",
+            "3",
+            "7",
+            dt.datetime(2025, 3, 3, hour, 5, tzinfo=dt.timezone.utc),
+            given,
+            installed,
+        )
+
+    rows = (
+        [click(1, 0.5, 1)] * 2 + [click(9, 0.25, 0)] * 40 + [click(20, 0.1, None), *[click(20, 0.1, 0)] * 39]
+    )
+    names = "model_version string, ip string, app string, channel string, click_time timestamp, install_prob double"
+    frame = spark.createDataFrame(rows, f"{names}, installed int")
+    cells = build_segments(frame, None)
+    found = {row["hour"].hour: row["installs"] for row in cells.select(F.col("hour"), "installs").collect()}
+    assert sorted(found.items(), key=str) == [(1, 2), (20, None), (9, 0)]  # a click of 20:00 has no label
+    best = top_segments(cells)[0]
+    assert best["best_hour"] == 9  # two clicks at 01:00 are a guess
+    assert (best["installs"], best["expected_of_known"]) == (2, pytest.approx(11.0))
 
 
 def test_the_guard_refuses_what_is_known_only_after_the_outcome(context, summary, folder):

@@ -29,6 +29,13 @@ WHOLE = r"^\s*-?\d+\s*$"
 _SHOWN = 30
 
 
+OUTPUT = ("csv", "id", "per", "models", "pages")
+"""Keys that `output` may have."""
+
+PER = ("visitor", "row")
+"""What a line of the csv may be."""
+
+
 def lake_clicks(lake: Lake, conf: Config) -> DataFrame:
     """The clicks in the lake, each once.
 
@@ -44,11 +51,19 @@ def lake_clicks(lake: Lake, conf: Config) -> DataFrame:
 
 
 def assert_config(conf: Config) -> None:
-    """Refuse a config under which events lack what a click is made of.
+    """Refuse a config under which events lack what a click is made of, or that asks for an output there is none of.
 
     Raises:
-        UsageError: names the columns to add.
+        UsageError: names the columns to add, or the key of `output` that is wrong.
     """
+    for key in conf.output:
+        if key not in OUTPUT:
+            near = difflib.get_close_matches(key, OUTPUT, n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise UsageError(f"config output.{key}: no such key{hint}; known: {', '.join(OUTPUT)}")
+    per = conf.output.get("per", PER[0])
+    if per not in PER:
+        raise UsageError(f"config output.per: expected {' or '.join(PER)}, got {per!r}")
     for source in conf.source:
         lacking = [
             name for name in (*FIELDS, *conf.tabular.features) if name not in source.columns.covariates
@@ -60,7 +75,9 @@ def assert_config(conf: Config) -> None:
             )
 
 
-def read_clicks(lake: Lake, conf: Config, *, run_date: dt.datetime, whole: Sequence[str]) -> DataFrame:
+def read_clicks(
+    lake: Lake, conf: Config, *, run_date: dt.datetime, whole: Sequence[str]
+) -> tuple[DataFrame, int]:
     """The clicks that the config's sources hold, row by row, through the contract; nothing is written.
 
     A file to be scored may lack the label and what is known only after the outcome.
@@ -70,7 +87,7 @@ def read_clicks(lake: Lake, conf: Config, *, run_date: dt.datetime, whole: Seque
 
     Returns:
         As `lake_clicks`, one row per row of the files, with `position` (its line, where there is one file) and `extra`:
-        the columns that `output.id` names, as a map.
+        the columns that `output.id` names, as a map. And how many rows are no clicks and are left out.
 
     Raises:
         InputRefused: a column is missing, unknown or of another type, or too many rows are no clicks.
@@ -92,11 +109,11 @@ def read_clicks(lake: Lake, conf: Config, *, run_date: dt.datetime, whole: Seque
     keep(rows_in)
     try:
         with sources.readable():
-            _assert_rows(rows_in, conf, whole, files)
+            refused = _assert_rows(rows_in, conf, whole, files)
     finally:
         let_go(rows_in)
     good = rows_in.where(F.size("reasons") == 0)
-    return _clicks(good, conf.tabular.features, "position", F.col("_extra").alias("extra"))
+    return _clicks(good, conf.tabular.features, "position", F.col("_extra").alias("extra")), refused
 
 
 def _numbered(source: Source, files: int) -> Source:
@@ -179,8 +196,12 @@ def _with_ids(rows: DataFrame, conf: Config) -> DataFrame:
     return rows.withColumn("_extra", extra.cast("map<string,string>")).drop("fields")
 
 
-def _assert_rows(rows: DataFrame, conf: Config, whole: Sequence[str], files: Sequence[SourceFile]) -> None:
-    """Refuse files without rows, with too many rows that are no clicks, or with a field of another kind."""
+def _assert_rows(rows: DataFrame, conf: Config, whole: Sequence[str], files: Sequence[SourceFile]) -> int:
+    """Refuse files without rows, with too many rows that are no clicks, or with a field of another kind.
+
+    Returns:
+        How many rows are no clicks.
+    """
     is_good = F.size("reasons") == 0
     other = [
         F.count_if(
@@ -205,6 +226,7 @@ def _assert_rows(rows: DataFrame, conf: Config, whole: Sequence[str], files: Seq
                 f"{counted['rows_']:,} rows, like {example[0] if example else ''!a}, and was one in training; "
                 "give the column its type again"
             )
+    return int(counted["bad_"])
 
 
 def whole_fields(clicks: DataFrame) -> list[str]:

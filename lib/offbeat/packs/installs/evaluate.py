@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 
 from offbeat.config import Config
 from offbeat.errors import UsageError
-from offbeat.evaluation.intervals import bootstrap_intervals
+from offbeat.evaluation.intervals import bootstrap_intervals, rate_intervals
 from offbeat.evaluation.metrics import (
     Number,
     Ranking,
@@ -23,7 +24,7 @@ from offbeat.evaluation.metrics import (
 from offbeat.packs.installs import pictures
 from offbeat.packs.installs.networks import judge_networks
 from offbeat.packs.installs.rates import Rates
-from offbeat.packs.installs.scoring import registry_of
+from offbeat.packs.installs.scoring import load_champion, registry_of
 from offbeat.packs.installs.table import ClickTable, Split, judged_rows, load_table, train_rows
 from offbeat.packs.installs.tables import INSTALL_CHARTS
 from offbeat.packs.installs.train import COPIES, assert_honest
@@ -69,7 +70,7 @@ def evaluate_installs(lake: Lake, conf: Config, *, run_id: str) -> dict[str, Any
     version = registry.champion()
     if version is None:
         raise UsageError(f"lake {lake.location}: no model of installs yet; run train first")
-    champion = load_model(registry.path(version))
+    champion = load_champion(registry.path(version))
     table = load_table(lake, conf, also=tuple(name for name in COPIES if _is_kept(conf, name)))
     split = Split(**champion.record["split"])
     assert_honest(table, split)
@@ -151,8 +152,15 @@ def _rows(one: Judged, labels: np.ndarray, conf: Config) -> Iterator[dict[str, A
     low, high = _brier_interval(labels, one.given, seed=conf.model.seed)
     yield {**base, "metric": "brier", "value": figures["brier"], "low": low, "high": high}
     counts = confusion(labels, one.given > pictures.threshold_of(conf.tabular.cost))
+    reach = rate_intervals(counts, resamples=conf.evaluate.resamples, seed=conf.model.seed)
     for name, value in (("precision", counts.precision), ("recall", counts.recall), ("fpr", counts.fpr)):
-        yield {**base, "metric": name, "value": float(value), "low": None, "high": None}
+        low, high = _finite(reach[name].low), _finite(reach[name].high)
+        yield {**base, "metric": name, "value": float(value), "low": low, "high": high}
+
+
+def _finite(value: float) -> float | None:
+    """None for what is not known: a precision of nothing called has no interval."""
+    return value if math.isfinite(value) else None
 
 
 def _brier_interval(labels: np.ndarray, given: np.ndarray, *, seed: int) -> tuple[float, float]:

@@ -9,6 +9,7 @@ from pyspark.sql import functions as F
 
 _Z = 1.959964  # 95 %
 _LEAST_CLICKS = 50  # of a segment in words: fewer are a guess
+_LEAST_OF_HOUR = 20  # clicks of a segment at an hour of the day, for the hour to be called its best
 _SHOWN = 5
 
 
@@ -33,7 +34,10 @@ def build_segments(scores: DataFrame, bots: DataFrame | None) -> DataFrame:
         F.sum(p).alias("expected_installs"),
         F.sqrt(F.sum(p * (1 - p))).alias("_spread"),
         F.avg("_farm").alias("farm_share"),
-        F.sum("installed").cast("bigint").alias("installs"),
+        # Of a cell with clicks that nobody has labelled, as in a file that is scored, the log can't say.
+        F.when(F.count("installed") == F.count(F.lit(1)), F.sum("installed"))
+        .cast("bigint")
+        .alias("installs"),
     )
     mean = scores.agg(F.avg("install_prob").alias("_mean"))
     return (
@@ -55,12 +59,17 @@ def build_segments(scores: DataFrame, bots: DataFrame | None) -> DataFrame:
 
 def top_segments(segments: DataFrame) -> list[dict[str, Any]]:
     """The apps and channels with the most expected installs per click, of those with enough clicks."""
-    per_pair = segments.groupBy("app", "channel").agg(
+    by_hour = segments.groupBy("app", "channel", F.hour("hour").alias("at")).agg(
         F.sum("clicks").alias("clicks"),
         F.sum("expected_installs").alias("expected_installs"),
         F.sum(F.col("farm_share") * F.col("clicks")).alias("_farm"),
         F.sum("installs").alias("installs"),
-        F.max_by(F.hour("hour"), F.col("expected_installs") / F.col("clicks")).alias("best_hour"),
+        F.sum(F.when(F.col("installs").isNotNull(), F.col("expected_installs"))).alias("expected_of_known"),
+    )
+    rate = F.when(F.col("clicks") >= _LEAST_OF_HOUR, F.col("expected_installs") / F.col("clicks"))
+    names = ("clicks", "expected_installs", "_farm", "installs", "expected_of_known")
+    per_pair = by_hour.groupBy("app", "channel").agg(
+        *(F.sum(name).alias(name) for name in names), F.max_by("at", rate).alias("best_hour")
     )
     total = segments.agg((F.sum("expected_installs") / F.sum("clicks")).alias("_mean"))
     rows = per_pair.where(F.col("clicks") >= _LEAST_CLICKS).crossJoin(total)
@@ -81,10 +90,12 @@ def in_words(segments: list[dict[str, Any]]) -> list[str]:
     for one in segments:
         text = (
             f"App {one['app']} on channel {one['channel']}: {one['clicks']:,} clicks, {one['expected_installs']:.1f} "
-            f"installs expected ({one['rate']:.2%} of clicks, {one['lift']:.1f} times the average), best at "
-            f"{one['best_hour']:02d}:00 UTC"
+            f"installs expected ({one['rate']:.2%} of clicks, {one['lift']:.1f} times the average)"
         )
+        if one["best_hour"] is not None:
+            text += f", best from {one['best_hour']:02d}:00 to {(one['best_hour'] + 1) % 24:02d}:00 UTC"
         text += f", {one['farm_share']:.0%} of the clicks from likely farms" if one["farm_share"] else ""
-        text += f"; the log counts {one['installs']}" if one["installs"] is not None else ""
+        if one["installs"] is not None:
+            text += f"; where the log says, it counts {one['installs']} against {one['expected_of_known']:.1f} expected"
         told.append(f"{text}.")
     return told

@@ -55,7 +55,7 @@ def score(lake: Lake, conf: Config, *, run_id: str, run_date: dt.datetime) -> di
     summary |= score_installs(lake, conf, run_id=run_id, run_date=run_date)
     if "model_version" in summary:
         summary |= _write_bots(lake, conf, summary["model_version"], run_id)
-    return summary | _write_segments(lake, summary["install_model"])
+    return summary | _write_segments(lake, conf, summary["install_model"])
 
 
 def evaluate(lake: Lake, conf: Config, *, run_id: str, run_date: dt.datetime) -> dict[str, Any]:  # noqa: ARG001 - as every step
@@ -158,8 +158,11 @@ def _write_bots(lake: Lake, conf: Config, version: str, run_id: str) -> dict[str
     return {"bots": int(row["bots"]), "likely_farms": int(row["farms"])}
 
 
-def _write_segments(lake: Lake, version: str) -> dict[str, Any]:
-    bots = lake.read(BOTS) if lake.exists(BOTS) else None
+def _write_segments(lake: Lake, conf: Config, version: str) -> dict[str, Any]:
+    sessions_model, bots = _sessions_model(lake, conf), None
+    if sessions_model is not None and lake.exists(BOTS):
+        # Earlier session models called other visitors farms.
+        bots = lake.read(BOTS).where(F.col("model_version") == sessions_model)
     scores = lake.read(INSTALL_SCORES).where(F.col("model_version") == version)
     lake.overwrite(INSTALL_SEGMENTS, build_segments(scores, bots), where=f"model_version = '{version}'")
     return {"segments": lake.read(INSTALL_SEGMENTS).where(F.col("model_version") == version).count()}

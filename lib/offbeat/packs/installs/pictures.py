@@ -26,6 +26,7 @@ _GAIN = 100  # points of a gain curve
 _SHUFFLES = 3
 _IMPORTANT = 15
 _DRAWN = 120  # a page has to stay below two megabytes with the library of its charts in it
+_INSTALLERS = 300  # of the test, drawn; a log of a hundred million clicks has more than a chart has room for
 _ZOOM = 60  # clicks on each side of the zoom
 _SPIKE = 0.99  # quantile of the errors of training above which an error is a spike
 
@@ -158,8 +159,9 @@ def _errors(seen: Seen, network: Said, *, seed: int) -> Iterator[Point]:
     limit = float(np.quantile(network.scores[early], _SPIKE))
     rng = np.random.default_rng(seed)
     left = np.sort(rng.choice(early, min(_DRAWN, len(early)), replace=False))
-    # All installs of the test stand in the chart; of the other clicks as many as there is room for.
     yes, no = test[table.installed[test] == 1], test[table.installed[test] == 0]
+    if len(yes) > _INSTALLERS:
+        yes = rng.choice(yes, _INSTALLERS, replace=False)
     right = np.sort(np.concatenate([yes, rng.choice(no, min(_DRAWN, len(no)), replace=False)]))
     rows = np.concatenate([left, right])
     region = np.repeat(["training", "test"], [len(left), len(right)])

@@ -46,6 +46,7 @@ def write_report(lake: Lake, conf: Config, *, run_id: str) -> dict[str, Any]:
             "no page on installs: no clicks of %s are scored yet; run `offbeat score` first", conf.name
         )
         return house.run(lake, conf, run_id=run_id)
+    lake = lake.snapshot()  # a page shows the versions that it names
     sessions_model = Registry(lake, conf.name, folder=conf.output.get("models")).champion()
     saved = load_model(registry.path(version))
     folder = pages_folder(lake, conf)
@@ -82,13 +83,16 @@ def _found(lake: Lake, seen: Seen) -> Section:
     facts = scores.agg(
         F.count(F.lit(1)).alias("n"),
         F.sum("install_prob").alias("expected"),
+        F.count("installed").alias("labelled"),
+        F.sum(F.when(F.col("installed").isNotNull(), F.col("install_prob"))).alias("expected_of_known"),
         F.sum("installed").alias("found"),
     ).collect()[0]
-    note = (
-        f"the log counts {form.count(facts['found'])}"
-        if facts["found"] is not None
-        else "the log does not say"
-    )
+    note = "the log does not say"
+    if facts["labelled"]:
+        of_them = (
+            "" if facts["labelled"] == facts["n"] else f"of the {form.count(facts['labelled'])} with a label "
+        )
+        note = f"{of_them}{form.number(facts['expected_of_known'])} against {form.count(facts['found'])} in the log"
     figures = [
         KeyFigure("Clicks scored", form.count(facts["n"]), "each has a probability"),
         KeyFigure("Installs expected", form.number(facts["expected"]), note),

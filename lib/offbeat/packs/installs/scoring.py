@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from functools import reduce
@@ -20,7 +21,7 @@ from offbeat.ingest import ledger, news
 from offbeat.ingest.job import Job, as_utc
 from offbeat.packs.installs.clicks import id_columns, lake_clicks, read_clicks
 from offbeat.packs.installs.features import FEATURES, FIELDS, add_features
-from offbeat.packs.installs.rates import Rates
+from offbeat.packs.installs.rates import NAMES, Rates
 from offbeat.packs.installs.table import as_numbers
 from offbeat.packs.installs.tables import INSTALL_SCORES
 from offbeat.scoring.carrier import Carrier, carry
@@ -28,10 +29,26 @@ from offbeat.tables import Lake
 from offbeat.tabular import SavedModel, load_model, load_packed, pack_model
 from offbeat.training.registry import Registry
 
+log = logging.getLogger(__name__)
+
 
 def registry_of(lake: Lake, conf: Config) -> Registry:
     """Where the models of installs lie, beside those of sessions."""
     return Registry(lake, f"{conf.name}-install", folder=conf.output.get("models"))
+
+
+def load_champion(folder: Path) -> SavedModel:
+    """A saved model that takes the columns that clicks have now.
+
+    Raises:
+        UsageError: it was trained when clicks had others.
+    """
+    saved = load_model(folder)
+    if tuple(saved.columns) != (*FEATURES, *saved.record["extra"], *NAMES):
+        raise UsageError(
+            f"model {folder.name}: trained on other features than clicks have now; run `offbeat train`"
+        )
+    return saved
 
 
 def score_installs(lake: Lake, conf: Config, *, run_id: str, run_date: dt.datetime) -> dict[str, Any]:
@@ -51,18 +68,18 @@ def score_installs(lake: Lake, conf: Config, *, run_id: str, run_date: dt.dateti
             f"lake {lake.location}: no model of installs yet; run `offbeat train` or `offbeat run` first"
         )
     folder = registry.path(version)
-    saved = load_model(folder)
+    saved = load_champion(folder)
     lake.ensure(INSTALL_SCORES)
-    rows = None
+    rows, refused = None, 0
     if conf.output.get("csv") or _has_new_files(lake, conf, run_date):
-        rows = read_clicks(lake, conf, run_date=run_date, whole=saved.record["whole"])
-    log = lake_clicks(lake, conf)
+        rows, refused = read_clicks(lake, conf, run_date=run_date, whole=saved.record["whole"])
+    known = lake_clicks(lake, conf)
     if rows is not None:
-        log = _with_new(log, rows.drop("extra"))
-    wanted = (log if rows is None else rows).select("click_id").distinct()
+        known = _with_new(known, rows.drop("extra"))
+    wanted = (known if rows is None else rows).select("click_id").distinct()
     fresh = _unscored(lake, wanted, version)
     scored = _scored(
-        log, fresh, carry(lake.spark, version, pack_model(folder), loader=cast("Any", load_packed)), saved
+        known, fresh, carry(lake.spark, version, pack_model(folder), loader=cast("Any", load_packed)), saved
     )
     stamps = {"model_version": version, "run_id": run_id}
     scored = scored.withColumns({name: F.lit(value) for name, value in stamps.items()})
@@ -70,7 +87,12 @@ def score_installs(lake: Lake, conf: Config, *, run_id: str, run_date: dt.dateti
     lake.append(INSTALL_SCORES, scored.withColumn("scored_at", F.lit(as_utc(run_date))))
     made: dict[str, Any] = {"scored_clicks": _count(lake, version) - before, "install_model": version}
     if rows is not None:
-        made["clicks_in"] = rows.count()
+        made |= {"clicks_in": rows.count(), "clicks_refused": refused}
+        if refused:
+            log.warning(
+                "%s rows of the file are no clicks and have no probability; `offbeat ingest` tells why",
+                f"{refused:,}",
+            )
         if conf.output.get("csv"):
             made |= _write_csv(lake, conf, rows, version)
     return made
@@ -142,11 +164,14 @@ def _write_csv(lake: Lake, conf: Config, rows: DataFrame, version: str) -> dict[
     """Write `id,install_prob`: a row per visitor, or per click in the order of the file."""
     scores = lake.read(INSTALL_SCORES).where(F.col("model_version") == version)
     joined = rows.join(scores.select("click_id", "install_prob"), "click_id")
+    joined = joined.withColumn("id", _id(conf))
     per_row = conf.output.get("per", "visitor") == "row"
-    lines = joined.select(_id(conf).alias("id"), "install_prob", "position")
     if per_row:
+        lines = joined.select("id", "install_prob", "position")
         lines = lines.orderBy("position", "id", "install_prob").drop("position")
     else:
+        # A click that stands twice in the file is one click, as in the log.
+        lines = joined.dropDuplicates(["id", "click_id"]).select("id", "install_prob")
         # At least one install: one minus the chance that no click leads to one.
         none = F.sum(F.log1p(-F.least("install_prob", F.lit(1 - 1e-15))))
         lines = lines.groupBy("id").agg((-F.expm1(none)).alias("install_prob")).orderBy("id")

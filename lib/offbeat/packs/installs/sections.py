@@ -111,8 +111,9 @@ def _all_figures(named: Rows, order: Mapping[str, float]) -> Markup:
         Column("pr_auc", "PR-AUC", "number"), Column("pr_auc_interval", "95 %"),
         Column("recall_at_1pct", "recall at 1 %", "share"), Column("recall_at_1pct_interval", "95 %"),
         Column("brier", "Brier", "number"), Column("brier_interval", "95 %"),
-        Column("precision", "precision at the threshold", "share"),
-        Column("recall", "recall at the threshold", "share"), Column("seconds", "to fit", "seconds"),
+        Column("precision", "precision at the threshold", "share"), Column("precision_interval", "95 %"),
+        Column("recall", "recall at the threshold", "share"), Column("recall_interval", "95 %"),
+        Column("seconds", "to fit", "seconds"),
         Column("note", "note"),
     ]  # fmt: skip
     rows = sorted(by.values(), key=lambda one: order[one["model"]])
@@ -141,7 +142,12 @@ def _pictures(seen: Seen) -> Section:
     called += f"{cost.miss / cost.alarm:g} calls in vain."
     cells = _by_series(seen.pictures.get("confusion", []))
     tables = [
-        _figure(drawings.confusion(rows), f"Confusion matrix: {name_of(name)}", f"confusion-{name}", called)
+        _figure(
+            drawings.confusion(rows),
+            f"Confusion matrix: {name_of(name)}",
+            f"confusion-{name}",
+            called + _at_threshold(seen, name),
+        )
         for name, rows in cells.items()
     ]
     named = {
@@ -164,13 +170,28 @@ def _pictures(seen: Seen) -> Section:
     return Section("pictures", "Pictures", made)
 
 
+def _at_threshold(seen: Seen, model: str) -> str:
+    """Precision, recall and false-positive rate behind a confusion matrix, with their intervals."""
+    names = {"precision": "precision", "recall": "recall", "fpr": "false-positive rate"}
+    rows = {said: seen.metric(model, metric) for metric, said in names.items()}
+    said = [
+        f"{name} {form.share(row['value'])} [{form.share(row['low'])} to {form.share(row['high'])}]"
+        for name, row in rows.items()
+        if row is not None and row["low"] is not None
+    ]
+    return f" With 95 % intervals: {', '.join(said)}." if said else ""
+
+
 def _networks(seen: Seen) -> Section:
-    note = (
-        "Above the dashed rule an error is a spike: one in a hundred clicks of training is. All installers of the test "
-        "are shown, of the other clicks a sample."
-    )
     made = []
     for name in _by_series(seen.pictures.get("errors", [])):
+        drawn = len(_installers(seen, name))
+        whole = int(
+            next((row["n"] for row in seen.pictures.get("history", []) if row["series"] == "test"), drawn)
+        )
+        shown = "All installers" if drawn >= whole else f"{drawn:,} of {whole:,} installers"
+        note = "Above the dashed rule an error is a spike: one in a hundred clicks of training is. "
+        note += f"{shown} of the test are shown, of the other clicks a sample."
         for picture, title in (("errors", "Error per observation"), ("errors_zoom", "Zoom")):
             rows = _by_series(seen.pictures.get(picture, [])).get(name)
             if rows:
@@ -184,6 +205,12 @@ def _networks(seen: Seen) -> Section:
         "spikes of its error; here every spike is marked by what it was."
     )
     return Section("networks", "What the networks see", made, intro=intro)
+
+
+def _installers(seen: Seen, network: str) -> Rows:
+    """The points of a network that stand for installers of the test."""
+    kinds = ("spike, true installer", "installer without a spike")
+    return [row for row in _by_series(seen.pictures["errors"])[network] if row["label"] in kinds]
 
 
 def _by_series(rows: Rows) -> dict[str, Rows]:

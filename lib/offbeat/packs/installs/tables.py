@@ -47,7 +47,7 @@ INSTALL_SEGMENTS = Table(
         Col("high", "double", "upper end of the 95 % interval of the installs to come", null=False),
         Col("lift", "double", "expected installs per click over those of all clicks"),
         Col("farm_share", "double", "share of its clicks that come from likely click farms", null=False),
-        Col("installs", "bigint", "installs found, where the log says"),
+        Col("installs", "bigint", "installs found; null where a click of the cell has no label"),
     ),
     key=("model_version", "app", "channel", "hour"),
     cluster_by=("app", "channel"),
