@@ -102,7 +102,12 @@ def test_the_pages_are_there_and_small(done):
 def test_a_second_run_changes_nothing(copy):
     names = ["events", "quarantine", "sessions", "session_scores", "event_scores", "anomalies"]
     before = {name: delta(copy, name).version() for name in names}
-    found = figures(offbeat("run", *arguments(copy, "--json")))
+    process = offbeat("run", *arguments(copy, "--json", "--log-format", "json"))
+    found = figures(process)
+    lines = [json.loads(line) for line in process.stderr.splitlines()]
+    assert {line["step"]: line["run_id"] for line in lines if "step" in line} == {
+        step: summary["run_id"] for step, summary in found.items() if "run_id" in summary
+    }
     assert found["ingest"]["rows_in"] == 0
     assert "train" not in found
     assert found["score"]["sessions"] == 0
