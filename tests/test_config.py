@@ -1,3 +1,4 @@
+import logging
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,19 @@ def test_defaults_are_those_of_the_contract(config_file):
     assert conf.quarantine.future_skew == 600
     assert conf.score.alert_budget == 0.01
     assert [source.path for source in conf.source] == ["log.csv"]
+
+
+def test_a_secret_in_plain_words_is_warned_of_and_not_said(config_file, caplog, monkeypatch):
+    monkeypatch.setattr(logging.getLogger("offbeat"), "propagate", True)
+    monkeypatch.setenv("PASSWORD", "from-outside")
+    options = {"user": "bob", "password": "hunter2", "url": "jdbc:postgresql://bob:hunter2@db/x"}
+    source = {"format": "jdbc", "options": options | {"token": "${PASSWORD}", "dbtable": "clicks"}}
+    Config.load(config_file(source=source))
+    assert [record.args for record in caplog.records] == [
+        ("source.0.options.password",),
+        ("source.0.options.url",),
+    ]
+    assert "hunter2" not in caplog.text
 
 
 @pytest.mark.parametrize(

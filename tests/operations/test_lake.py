@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from offbeat import cli
+from tests.operations.receivers import webhook
 
 pytestmark = [pytest.mark.system, pytest.mark.spark]
 
@@ -136,6 +137,14 @@ def test_status_of_a_lake_that_is_not_there_is_empty_broken_or_foreign(made, tmp
     lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("offbeat: ")]
     assert len(lines) == 1
     assert "table events can't be read" in lines[0]
+
+
+def test_events_that_are_old_are_told(made):
+    with webhook() as (url, posted):
+        assert made("ingest", "--set", "alerts.limits.lag=1 hour", "--set", f"alerts.webhook={url}") == 0
+    [alert] = posted[0]["alerts"]
+    assert (alert["measure"], alert["limit"]) == ("lag", 3600)
+    assert alert["value"] == (29 * 24 + 18) * 3600 + 16 * 60  # from 2 January, 05:44, to 1 February
 
 
 def test_a_name_is_a_name_whatever_is_in_it(made, capsys):

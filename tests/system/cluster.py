@@ -43,10 +43,19 @@ class StandaloneCluster:
 
     Args: folder: where logs and work go; an empty folder of its own.
         path: PATH of its processes; default: this process's.
+        hosts: addresses of this machine that workers take by turns; speculation gives no host a task's second try.
     """
 
-    def __init__(self, folder: Path, *, workers: int = 2, path: str | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        workers: int = 2,
+        path: str | None = None,
+        hosts: Sequence[str] = ("127.0.0.1",),
+    ) -> None:
         self.path = path or os.environ["PATH"]
+        self.hosts = hosts
         self.folder = folder
         self.workers = workers
         self.url = ""
@@ -100,14 +109,16 @@ class StandaloneCluster:
 
     def _start(self) -> None:
         (self.folder / "conf").mkdir(parents=True)
-        arguments = ["--host", "127.0.0.1", "--port", "0", "--webui-port", "0"]
-        self._launch("master", "org.apache.spark.deploy.master.Master", arguments)
+        arguments = ["--port", "0", "--webui-port", "0"]
+        master = ["--host", "127.0.0.1", *arguments]
+        self._launch("master", "org.apache.spark.deploy.master.Master", master)
         self.url = self._wait_for("master", r"Starting Spark master at (spark://\S+)")
         page = self._wait_for("master", r"MasterWebUI.* (http://\S+)")
         sized = [*arguments, "--cores", "1", "--memory", "1g"]
         for number in range(self.workers):
+            host = ["--host", self.hosts[number % len(self.hosts)]]
             work = ["--work-dir", str(self.folder / f"work-{number}"), self.url]
-            self._launch(f"worker-{number}", "org.apache.spark.deploy.worker.Worker", [*sized, *work])
+            self._launch(f"worker-{number}", "org.apache.spark.deploy.worker.Worker", [*sized, *host, *work])
         self._wait("every worker to register", lambda: _alive_workers(page) == self.workers or None)
 
     def _launch(self, name: str, main_class: str, arguments: Sequence[str]) -> None:

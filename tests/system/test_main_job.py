@@ -117,8 +117,13 @@ def test_the_pages_are_there_and_small(done):
 def test_a_second_run_changes_nothing(copy, spark, capsys):
     names = ["events", "quarantine", "sessions", "session_scores", "event_scores", "anomalies"]
     before = {name: delta(copy, name).version() for name in names}
-    assert cli.main(["run", *arguments(copy, "--json")]) == 0
-    found = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert cli.main(["run", *arguments(copy, "--json", "--log-format", "json")]) == 0
+    told = capsys.readouterr()
+    found = json.loads(told.out.splitlines()[-1])
+    lines = [json.loads(line) for line in told.err.splitlines()]
+    assert {line["step"]: line["run_id"] for line in lines if "step" in line} == {
+        step: summary["run_id"] for step, summary in found.items() if "run_id" in summary
+    }
     assert found["ingest"]["rows_in"] == 0
     assert "train" not in found
     assert found["score"]["sessions"] == 0

@@ -53,7 +53,7 @@ def test_a_small_log_goes_the_whole_way_and_a_second_run_changes_nothing(tmp_pat
     assert scores.num_rows == found["score"]["sessions"]
     assert scores["score"].null_count == 0
     runs = delta("runs").to_pyarrow_table().to_pylist()
-    assert runs[0]["libraries"]["pyspark"] == importlib.metadata.version("pyspark")
+    assert dict(runs[0]["libraries"])["pyspark"] == importlib.metadata.version("pyspark")
     before = {name: delta(name).version() for name in FOLLOWS_NOTHING}
     again = go(tmp_path)
     assert (again["ingest"]["rows_in"], again["score"]["sessions"]) == (0, 0)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from offbeat.errors import UsageError
-from offbeat.redaction import hide, hide_secrets_of, is_secret
+from offbeat.redaction import hide, hide_secrets_of, is_secret, redact_by_form
+
+log = logging.getLogger(__name__)
 
 DEFAULT_DATA = "../shared/data"  # what ${OFFBEAT_DATA} stands for where it is not set
 _VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
@@ -30,6 +33,8 @@ def read_data(path: Path, *, overrides: Sequence[str] = (), lake: str | None = N
         _apply_override(data, override)
     if lake is not None:
         data["lake"] = lake
+    for name in _secrets_in_words(data):
+        log.warning("config: %s holds a secret in plain words; write ${NAME} and set that variable", name)
     data = _expand(data)
     _hide_secrets(data)
     return dict(data)
@@ -115,6 +120,20 @@ def _hide_secrets(value: Any) -> None:
     elif isinstance(value, list):
         for inner in value:
             _hide_secrets(inner)
+
+
+def _secrets_in_words(value: Any, at: str = "", *, is_option: bool = False) -> Iterator[str]:
+    """Options of readers that hold a secret as it is, not as a variable of the environment."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            inside = is_option or key == "options"
+            yield from _secrets_in_words(inner, f"{at}.{key}" if at else str(key), is_option=inside)
+    elif isinstance(value, list):
+        for number, inner in enumerate(value):
+            yield from _secrets_in_words(inner, f"{at}.{number}", is_option=is_option)
+    elif is_option and isinstance(value, str) and value and not _VARIABLE.search(value):
+        is_plain = is_secret(at.rpartition("options.")[2]) or redact_by_form(value) != value
+        yield from [at] if is_plain else []
 
 
 def _variable(match: re.Match[str]) -> str:

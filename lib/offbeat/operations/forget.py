@@ -16,6 +16,7 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from pyspark.sql import DataFrame
@@ -26,8 +27,10 @@ from offbeat.errors import UsageError
 from offbeat.ingest.job import Job
 from offbeat.operations import traces
 from offbeat.operations.footprint import there
+from offbeat.reports.place import has_folder, pages_folder
 from offbeat.scoring.start import begin_anew
 from offbeat.sessions.run import rest_on
+from offbeat.spark import keep, let_go
 from offbeat.tables.contract import EVENTS, QUARANTINE, RUNS, SESSION_SCORES, SESSIONS
 from offbeat.tables.erasing import cut_log, erase_history
 from offbeat.tables.forgotten import DONE, FORGOTTEN, PLANNED, hash_of
@@ -70,7 +73,7 @@ class Forgetting:
         """The entity's rows, by table."""
         there = self.there()
         names = traces.names_of(self.conf, self.entity)
-        sessions = traces.sessions_of(self.lake, there, names).persist()
+        sessions = keep(traces.sessions_of(self.lake, there, names))
         try:
             for table in there:
                 if table.name == QUARANTINE.name:
@@ -80,7 +83,7 @@ class Forgetting:
                 elif (mine := traces.rows_of(self.lake, table, names, sessions)) is not None:
                     yield table, mine
         finally:
-            sessions.unpersist()
+            let_go(sessions)
 
 
 def count(task: Forgetting) -> Counts:
@@ -125,8 +128,7 @@ def run(task: Forgetting, *, run_id: str, catch_up: Callable[[str], bool]) -> di
         _erase(task, is_scored=scored)
         files = _files(task)
         _write(task, DONE, sum(removed.values()), run_id)
-    kept = {name: n for name, n in removed.items() if n}
-    return {"rows": sum(removed.values()), "rows_of": kept, **files, "forgotten_before": state == DONE}
+    return {"rows": sum(removed.values()), "rows_of": removed, **files, "forgotten_before": state == DONE}
 
 
 @contextmanager
@@ -155,16 +157,22 @@ def _remove(task: Forgetting) -> Counts:
     """Remove the entity's rows, by keys, so that no commit names it; how many went from each table."""
     removed: Counts = {}
     for table, rows in task.rows():
-        mine = rows.localCheckpoint()
-        removed[table.name] = mine.count()
-        if not removed[table.name]:
-            continue
-        if table.name == RUNS.name:  # the run stays, what it said of the entity goes
-            task.lake.merge(table, mine.withColumn("error", F.lit(_SAID)))
-        else:
-            task.lake.merge(table, mine.withColumn("_gone", F.lit(True)), delete="_gone")
-        log.info("forget: %s: %d rows", table.name, removed[table.name])
-    return removed
+        mine = keep(rows)
+        try:
+            removed[table.name] = mine.count()
+            if removed[table.name]:
+                _take_out(task.lake, table, mine)
+                log.info("forget: %s: %d rows", table.name, removed[table.name])
+        finally:
+            let_go(mine)
+    return {name: n for name, n in removed.items() if n}
+
+
+def _take_out(lake: Lake, table: Table, rows: DataFrame) -> None:
+    if table.name == RUNS.name:  # the run stays, what it said of the entity goes
+        lake.merge(table, rows.withColumn("error", F.lit(_SAID)))
+    else:
+        lake.merge(table, rows.withColumn("_gone", F.lit(True)), delete="_gone")
 
 
 def _erase(task: Forgetting, *, is_scored: bool) -> None:
@@ -192,7 +200,7 @@ def _begin_anew(task: Forgetting, *, champion: bool | None) -> None:
     lake, conf = task.lake, task.conf
     if not (lake.exists(SESSIONS) and lake.exists(SESSION_SCORES)):
         return
-    if lake.local_folder is None and not conf.output.get("models"):
+    if lake.files is None and not conf.output.get("models"):
         return
     registry = Registry(lake, conf.name, folder=conf.output.get("models"))
     first = registry.champion()
@@ -213,14 +221,27 @@ def _may_have(table: Table) -> bool:
 def _files(task: Forgetting) -> Counts:
     """Remove pages that name the entity; models are only counted: what names it there is a part of them."""
     names = traces.names_of(task.conf, task.entity)
-    pages = list(traces.files_naming(task.lake, names, "pages"))
+    pages = list(traces.files_naming(_page_folders(task.lake, task.conf), names, "*.html*"))
     for page in pages:
         page.unlink()
     if pages:
         log.info("forget: %d pages named it and are gone; `offbeat report` writes them again", len(pages))
-    models = list(traces.files_naming(task.lake, names, "models"))
+    models = list(traces.files_naming(_model_folders(task.lake, task.conf), names))
     if models:
         log.warning(
             "forget: %d files of models name it; train again and remove the old versions", len(models)
         )
     return {"pages_removed": len(pages), "models_naming": len(models)}
+
+
+def _page_folders(lake: Lake, conf: Config) -> list[Path]:
+    """Where this config's pages lie, and those of all configs beside the tables; others may keep files there too."""
+    beside = [] if lake.files is None else [lake.files / "pages"]
+    return [*beside, pages_folder(lake, conf)] if has_folder(lake, conf) else beside
+
+
+def _model_folders(lake: Lake, conf: Config) -> list[Path]:
+    """Where models lie."""
+    named = conf.output.get("models")
+    bases = [*([] if lake.files is None else [lake.files]), *([Path(named)] if named else [])]
+    return [base / "models" for base in bases]

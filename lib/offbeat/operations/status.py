@@ -167,7 +167,7 @@ def _drift(lake: Lake, names: set[str]) -> Facts | None:
 
 def _model(lake: Lake, conf: Config) -> Facts:
     """The champion and why it is one; nothing where models have no folder that is known here."""
-    if lake.local_folder is None and not conf.output.get("models"):
+    if lake.files is None and not conf.output.get("models"):
         return {"champion": None, "versions": 0, "why": None}
     registry = Registry(lake, conf.name, folder=conf.output.get("models"))
     return {

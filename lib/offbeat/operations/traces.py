@@ -84,13 +84,11 @@ def failed_runs(lake: Lake, names: Sequence[str]) -> DataFrame:
     return lake.read(RUNS).where(_mentions(F.col("error"), names))
 
 
-def files_naming(lake: Lake, names: Sequence[str], folder: str) -> Iterator[Path]:
-    """Files under a folder beside the tables that name the entity."""
-    place = None if lake.local_folder is None else lake.local_folder / folder
-    if place is None or not place.is_dir():
-        return
+def files_naming(folders: Iterable[Path], names: Sequence[str], pattern: str = "*") -> Iterator[Path]:
+    """Files under folders, those that are there, that name the entity."""
     signs = [re.compile(rf"(?<!\w){re.escape(text)}(?!\w)".encode()) for text in _written(names)]
-    for file in sorted(path for path in place.rglob("*") if path.is_file()):
+    found = {path for folder in folders for path in folder.rglob(pattern) if path.is_file()}
+    for file in sorted(found):
         content = file.read_bytes()
         if any(sign.search(content) for sign in signs):
             yield file

@@ -236,10 +236,10 @@ def _curves(own: Sequence[Evaluation], pr_curve: Sequence[PrPoint]) -> list[Mark
     if pr_curve:
         chart = charts_model.pr_curve([asdict(point) for point in pr_curve])
         made.append(parts.figure(chart, title="Precision against recall", name="pr-curve"))
-    chart = confusion_chart(own)
-    if chart is not None:
+    cells = confusion_chart(own)
+    if cells is not None:
         note = "Number of sessions; the darker, the larger their share of the label."
-        made.append(parts.figure(chart, title="Labels against verdicts", name="confusion", note=note))
+        made.append(parts.figure(cells, title="Labels against verdicts", name="confusion", note=note))
     return [parts.grid(*made)] if made else []
 
 

@@ -14,6 +14,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from offbeat.errors import UsageError
+from offbeat.spark import keep, let_go
 from offbeat.tables.contract import ANOMALIES, SESSIONS
 from offbeat.tables.lake import Lake
 from offbeat.tables.watching import FEEDBACK
@@ -126,14 +127,15 @@ def _anomaly_of(anomalies: DataFrame, session_id: str, champion: str | None) -> 
 def _mark_again(lake: Lake) -> dict[str, int]:
     """Bring `muted` of all anomalies up to the feedback; those that stay as they are are not written."""
     before = lake.read(ANOMALIES).withColumn("_before", F.coalesce("muted", F.lit(False)))
-    changed = (
-        mark_muted(before, lake.read(FEEDBACK)).where("muted <> _before").drop("_before").localCheckpoint()
-    )
-    counts = changed.agg(
-        F.count_if("muted").alias("muted"), F.count_if(~F.col("muted")).alias("unmuted")
-    ).collect()[0]
-    if counts["muted"] or counts["unmuted"]:
-        lake.merge(ANOMALIES, changed)
+    changed = keep(mark_muted(before, lake.read(FEEDBACK)).where("muted <> _before").drop("_before"))
+    try:
+        counts = changed.agg(
+            F.count_if("muted").alias("muted"), F.count_if(~F.col("muted")).alias("unmuted")
+        ).collect()[0]
+        if counts["muted"] or counts["unmuted"]:
+            lake.merge(ANOMALIES, changed)
+    finally:
+        let_go(changed)
     return {"muted": counts["muted"], "no_longer_muted": counts["unmuted"]}
 
 

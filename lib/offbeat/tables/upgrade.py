@@ -15,8 +15,10 @@ from pyspark.sql import DataFrame
 
 from offbeat.errors import UsageError
 from offbeat.tables import table as contract
+from offbeat.tables.contract import RUNS, SESSION_SCORES
 from offbeat.tables.lake import Lake
 from offbeat.tables.table import Table, literal, quoted
+from offbeat.tables.views import VERDICTS, ensure_verdicts
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +57,9 @@ def upgrade(lake: Lake, tables: Iterable[Table]) -> dict[str, int]:
             log.info(
                 "maintain: %s: %d changes, now at contract %d", table.name, done, contract.CONTRACT_VERSION
             )
+    if lake.exists(RUNS) and lake.exists(SESSION_SCORES) and ensure_verdicts(lake):
+        counts["tables_upgraded"] += 1
+        log.info("maintain: the view %s was made anew", VERDICTS)
     return counts
 
 

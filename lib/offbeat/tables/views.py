@@ -24,13 +24,23 @@ WHERE model_version = (
 )"""
 
 
-def ensure_verdicts(lake: Lake) -> None:
-    """Make the view `verdicts` beside the tables of a catalog; a lake that is a folder has no place for one."""
+def ensure_verdicts(lake: Lake) -> bool:
+    """Make the view `verdicts` beside the tables of a catalog; a lake that is a folder has no place for one.
+
+    Returns:
+        Whether it was made, or made anew in place of one with another query.
+    """
     if lake.is_folder:
-        return
+        return False
     lake.ensure(RUNS, SESSION_SCORES)
     place = ".".join(quoted(part) for part in (*lake.location.split("."), VERDICTS))
-    lake.spark.sql(f"CREATE VIEW IF NOT EXISTS {place} AS {_placed(lake)}")
+    if lake.spark.catalog.tableExists(place):
+        rows = lake.spark.sql(f"DESCRIBE TABLE EXTENDED {place}").collect()
+        live = {row["col_name"]: row["data_type"] for row in rows}
+        if live.get("Type") != "VIEW" or live.get("View Text") == _placed(lake):
+            return False
+    lake.spark.sql(f"CREATE OR REPLACE VIEW {place} AS {_placed(lake)}")
+    return True
 
 
 def open_views(lake: Lake, tables: Iterable[Table] = tuple(TABLES.values())) -> list[str]:

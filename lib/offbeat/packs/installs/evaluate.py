@@ -154,8 +154,8 @@ def _rows(one: Judged, labels: np.ndarray, conf: Config) -> Iterator[dict[str, A
     counts = confusion(labels, one.given > pictures.threshold_of(conf.tabular.cost))
     reach = rate_intervals(counts, resamples=conf.evaluate.resamples, seed=conf.model.seed)
     for name, value in (("precision", counts.precision), ("recall", counts.recall), ("fpr", counts.fpr)):
-        low, high = _finite(reach[name].low), _finite(reach[name].high)
-        yield {**base, "metric": name, "value": float(value), "low": low, "high": high}
+        ends = {"low": _finite(reach[name].low), "high": _finite(reach[name].high)}
+        yield {**base, "metric": name, "value": float(value), **ends}
 
 
 def _finite(value: float) -> float | None:

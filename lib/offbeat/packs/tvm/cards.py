@@ -46,13 +46,14 @@ def build_card_checks(labelled: DataFrame, anomalies: DataFrame, model_version: 
     cards = cards.select("session_id", F.col("kind").alias("card"), "positions", "event_ids")
     faults = labelled.where(F.col("fault_kind").isNotNull()).join(cards, "session_id", "left")
     judged = faults.select(
-        F.explode(F.array("fault_kind", F.lit("all"))).alias("fault_kind"),
+        # A name of its own: beside `fault_kind` itself, Spark 4.0 would not know which of the two is meant.
+        F.explode(F.array("fault_kind", F.lit("all"))).alias("of_kind"),
         F.col("card"),
         F.col("card").isNotNull().alias("detected"),
         (F.col("card") == _expected("fault_kind")).alias("kind_right"),
         _points_at("fault_event_ids").alias("position_right"),
     )
-    counts = judged.groupBy("fault_kind").agg(
+    counts = judged.groupBy(F.col("of_kind").alias("fault_kind")).agg(
         F.count(F.lit(1)).alias("faults"),
         *(F.count_if(name).alias(name) for name in ("detected", "kind_right", "position_right")),
         _named_instead().alias("cards"),
