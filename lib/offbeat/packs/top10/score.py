@@ -130,7 +130,9 @@ def _forecast(lake: Lake, saved: SavedModel, version: str) -> int:
                 "title": titles[runs.charts[i]],
                 "model_version": version,
                 "state": "listed" if listed else "gone",
-                "weeks_so_far": int(runs.length[i]),
+                "weeks_so_far": int(
+                    (runs.end[i] - runs.start[i]) // 7 + 1
+                ),  # the network looks at the last ones alone
                 "stays_next": float(said[place, 0]) if listed else None,
                 "weeks_more": float(more[place]) if listed else None,
                 "comes_back": float(said[place, 1]),
