@@ -95,6 +95,34 @@ def test_a_wrong_field_is_refused_and_named(client, changes, field, words):
     assert field in got.json()["error"]
 
 
+def test_names_are_parted_at_commas_in_a_list_too(client):
+    once, twice = ask(client, cast=["Ada Abbott, Bruno Berg"]), ask(client, cast=["Ada Abbott", "Bruno Berg"])
+    assert once.json() == twice.json()
+    assert "Bruno Berg" in str(once.json()["reasons"])
+
+
+def test_names_that_the_model_does_not_know_are_said(client):
+    got = ask(client, genre=["Drama", "Gloom"], rating_label="XX", imdb_rating=None, votes=None).json()
+    assert got["not_used"]["genre"].startswith("the model does not know Gloom; it knows ")
+    assert got["not_used"]["rating_label"].startswith("the model does not know XX; it knows ")
+    assert ask(client, imdb_rating=None, votes=None).json()["not_used"] == {}
+
+
+def test_reasons_name_only_what_can_be_given(client):
+    for changes in ({}, {"metascore": None, "rating_label": None}, {"weekly_hours_viewed": 9e6}):
+        named = {reason["field"] for reason in ask(client, **changes).json()["reasons"]}
+        assert named <= {
+            "Kind", "Metascore", "Year", "Genre", "Rating label", "Director", "Cast", "Hours of the first week",
+        }  # fmt: skip
+
+
+@pytest.mark.parametrize("body", ["[" * 60_000, '{"year": ' + "9" * 5000 + "}"])
+def test_what_json_readers_stumble_over_is_refused_in_words(client, body):
+    got = client.post("/api/v1/predict", content=body, headers={"content-type": "application/json"})
+    assert got.status_code in (400, 422)
+    assert "nested too deeply" in got.json()["error"] or "thousands of digits" in got.json()["error"]
+
+
 @pytest.mark.parametrize("body", ["", "{", "[]", "[{}]", '"x"', "null", '{"year": NaN}', "\x00", "7"])
 def test_what_is_no_title_is_refused(client, body):
     got = client.post("/api/v1/predict", content=body, headers={"content-type": "application/json"})
@@ -137,16 +165,30 @@ def test_more_than_the_limit_at_once_are_told_to_wait(service):
     async def send(message):
         sent.append(message)
 
-    shield = Shield(None, policy="x", at_once=0)
-    asyncio.run(shield({"type": "http", "path": "/", "headers": []}, None, send))
-    assert sent[0]["status"] == 429
-    assert b"Too many" in sent[1]["body"]
+    shield = Shield(None, policy="x", page=lambda status, text: f"<h1>{status} {text}", at_once=0)
+    asked = {"type": "http", "method": "GET", "path": "/"}
+    asyncio.run(shield({**asked, "headers": []}, None, send))
+    asyncio.run(shield({**asked, "headers": [(b"accept", b"text/html,*/*")]}, None, send))
+    assert sent[0]["status"] == sent[2]["status"] == 429
+    assert b'"Too many' in sent[1]["body"]
+    assert sent[3]["body"].startswith(b"<h1>429 Too many")
 
 
 def test_other_addresses_and_methods_are_refused_in_words(client):
     assert client.get("/nothing").json() == {"error": "There is nothing here."}
     got = client.get("/api/v1/predict")
     assert (got.status_code, got.json()) == (405, {"error": "This address does not take that method."})
+    browser = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+    page = client.get("/nothing", headers=browser)
+    assert page.status_code == 404
+    assert "<h1>" in page.text
+    assert "There is nothing here." in page.text
+    assert client.get("/api/v1/nothing", headers=browser).json() == {"error": "There is nothing here."}
+    big = client.post("/", content=b"x" * (MAX_BODY + 1), headers=browser)
+    assert big.status_code == 413
+    assert "<h1>" in big.text
+    assert "at most 64 kB are taken" in big.text
+    assert "Choose a CSV file first." in client.post("/batch", headers=browser).text
 
 
 def test_health_and_description(client, service):
@@ -157,6 +199,11 @@ def test_health_and_description(client, service):
     fields = described["components"]["schemas"]["Title"]["properties"]
     assert set(fields) == set(TITLE)
     assert "/health" in described["paths"]
+    batch = described["paths"]["/batch"]["post"]["responses"]
+    assert set(batch["200"]["content"]) == {"text/csv"}
+    assert set(batch) == {"200", "400", "413", "422", "429"}
+    assert set(described["paths"]["/api/v1/predict"]["post"]["responses"]) == set(batch)
+    assert client.head("/health").status_code == client.head("/").status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/", "/batch", "/model", "/health", "/nothing"])

@@ -35,7 +35,10 @@ def test_a_filled_form_is_answered_like_the_api(client):
     said = client.post("/api/v1/predict", json=body).json()
     assert said["answer"] in page.text
     assert (YES in page.text) != (NO in page.text)
-    assert "How often such answers were right" in page.text
+    track = said["track_record"]
+    right = track["charted"] if said["will_chart"] else track["titles"] - track["charted"]
+    assert f"{right} {'charted' if said['will_chart'] else 'did not chart'} (95" in page.text
+    assert "Running time" not in page.text
     assert "Given, but not used" in page.text
 
 
@@ -99,6 +102,30 @@ def test_a_batch_says_the_same_as_the_api(client):
     said = client.post("/api/v1/predict", json=body).json()
     line = next(csv.DictReader(io.StringIO(got.text)))
     assert float(line["probability"]) == round(said["probability"], 4)
+
+
+def test_a_header_may_be_written_otherwise_but_not_wrongly(client):
+    row = "2023,Drama,Ada Abbott,Greta Berg,81,kept\n"
+    plain = upload(client, f"year,genre,cast,director,metascore,note\n{row}").text
+    assert upload(client, f"Year,GENRE,Cast,Director,Metascore,note\n{row}").text == plain
+    assert "81,kept," in plain
+    for header, words in (
+        ("year,genre,cast,director,metascor,note", "did you mean metascore?"),
+        ("year,genre,cast,director,director,note", "Column director is there more than once"),
+    ):
+        got = upload(client, f"{header}\n{row}")
+        assert got.status_code == 422
+        assert words in got.text
+
+
+def test_a_row_with_a_list_that_is_not_quoted_is_refused(client):
+    got = upload(
+        client, 'year,genre,cast,director\n2023,Drama,Ada,Bruno,Greta\n2023,Drama,"Ada,Bruno",Greta\n'
+    )
+    wrong, right = csv.DictReader(io.StringIO(got.text))
+    assert wrong["error"].startswith("5 cells, the header has 4: put a list with commas in double quotes")
+    assert right["error"] == ""
+    assert right["answer"] in (YES, NO)
 
 
 def test_no_cell_of_a_batch_comes_back_as_a_formula(client):

@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from offbeat import __version__
 from offbeat.serving import batch, pages
 from offbeat.serving.service import Service, as_json
-from offbeat.serving.shield import Shield
+from offbeat.serving.shield import Shield, wants_page
 from offbeat.serving.titles import Title, from_texts, said_of
 
 _BATCHES_AT_ONCE = 2
@@ -58,13 +58,33 @@ class ErrorOut(BaseModel):
     fields: dict[str, str] = {}
 
 
+class CsvResponse(PlainTextResponse):
+    """A CSV file to keep."""
+
+    media_type = "text/csv"
+
+
+_REFUSALS: dict[int | str, dict[str, Any]] = {
+    400: {"model": ErrorOut, "description": "a body that can't be read"},
+    413: {"model": ErrorOut, "description": "too large"},
+    429: {"model": ErrorOut, "description": "too many at once"},
+}
+_WORDS = {
+    "There was an error parsing the body": "The request can't be read: it is not what it says it is, is nested too "
+    "deeply, or holds a number of thousands of digits.",
+    "Not Found": "There is nothing here.",
+    "Method Not Allowed": "This address does not take that method.",
+}
+"""What the framework says -> the same for people."""
+
+
 def build_app(service: Service) -> Any:
     """The ASGI application around a service."""
     app = FastAPI(title="offbeat top10", version=__version__, docs_url=None, redoc_url=None)
     _add_api(app, service)
     _add_pages(app, service)
-    _add_errors(app)
-    return Shield(app, policy=pages.policy())
+    _add_errors(app, service)
+    return Shield(app, policy=pages.policy(), page=lambda status, text: _error_page(service, status, text))
 
 
 def _add_api(app: FastAPI, service: Service) -> None:
@@ -73,7 +93,7 @@ def _add_api(app: FastAPI, service: Service) -> None:
     @app.post(
         "/api/v1/predict",
         response_model=AnswerOut,
-        responses={422: {"model": ErrorOut}, 413: {"model": ErrorOut}, 429: {"model": ErrorOut}},
+        responses={422: {"model": ErrorOut, "description": "a field is wrong"}, **_REFUSALS},
         summary="Will this title make the Netflix Top 10?",
     )
     async def predict(title: Title) -> JSONResponse:
@@ -118,12 +138,16 @@ def _add_pages(app: FastAPI, service: Service) -> None:
     @app.post(
         "/batch",
         summary="Many titles as a CSV file",
-        responses={422: {"description": "not a file that can be taken"}},
+        response_class=CsvResponse,
+        responses={
+            422: {"content": {"text/html": {}}, "description": "not a file that can be taken"},
+            **_REFUSALS,
+        },
     )
     async def batch_answer(file: UploadFile) -> Response:
         if gate.locked():
-            return JSONResponse(
-                {"error": "Other batches are at work; try again in a moment."}, 429, {"retry-after": "2"}
+            raise HTTPException(
+                429, "Other batches are at work; try again in a moment.", {"retry-after": "2"}
             )
         async with gate:
             content = await file.read()
@@ -144,22 +168,27 @@ def _batch_page(service: Service, error: str | None) -> str:
     )
 
 
-def _as_download(text: str, name: str) -> PlainTextResponse:
-    return PlainTextResponse(
-        text, media_type="text/csv", headers={"content-disposition": f'attachment; filename="{name}"'}
-    )
+def _error_page(service: Service, status: int, text: str) -> str:
+    return pages.render("error.html", status=status, text=text, version=service.answering.version)
 
 
-def _add_errors(app: FastAPI) -> None:
+def _as_download(text: str, name: str) -> CsvResponse:
+    return CsvResponse(text, headers={"content-disposition": f'attachment; filename="{name}"'})
+
+
+def _add_errors(app: FastAPI, service: Service) -> None:
     @app.exception_handler(RequestValidationError)
-    async def invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
+    async def invalid(request: Request, error: RequestValidationError) -> Response:
+        if request.url.path == "/batch" and wants_page("/batch", request.headers.raw):
+            return HTMLResponse(_batch_page(service, "Choose a CSV file first."), 422)
         fields = said_of(error.errors())
         text = "; ".join(f"{name}: {words}" for name, words in fields.items())
         return JSONResponse({"error": text, "fields": fields}, 422)
 
     @app.exception_handler(HTTPException)
-    async def refused(_request: Request, error: HTTPException) -> JSONResponse:
-        words = {404: "There is nothing here.", 405: "This address does not take that method."}
-        return JSONResponse(
-            {"error": words.get(error.status_code, str(error.detail))}, error.status_code, error.headers
-        )
+    async def refused(request: Request, error: HTTPException) -> Response:
+        text = _WORDS.get(str(error.detail), str(error.detail))
+        if wants_page(request.url.path, request.headers.raw):
+            page = _error_page(service, error.status_code, text)
+            return HTMLResponse(page, error.status_code, error.headers)
+        return JSONResponse({"error": text}, error.status_code, error.headers)

@@ -10,6 +10,7 @@ from typing import Any
 
 from jinja2 import Environment
 
+from offbeat.packs.top10.examples import BEFORE
 from offbeat.packs.top10.features import HOURS
 from offbeat.reports import form
 from offbeat.reports.page import new_environment
@@ -115,14 +116,39 @@ def form_context(
         "labels": labels,
         "cast": [*cast, *[""] * _CAST_INPUTS][: max(_CAST_INPUTS, len(cast))],
         "cast_why": service.why_not("cast"),
+        "idle": _needed_for_nothing(service),
         "errors": {name: errors[name] for name in labels if name in errors},
         "lists": known_names(service),
         "told": told,
         "for_it": [r for r in told.answer.reasons if r.effect > 0] if told else [],
         "against": [r for r in told.answer.reasons if r.effect < 0] if told else [],
         "question": QUESTION_WORDS[told.answer.question] if told else "",
+        "right": _right(told),
         "version": service.answering.version,
     }
+
+
+def _right(told: Told | None) -> dict[str, Any]:
+    """How many titles with such an answer it was right of, and what these did."""
+    if told is None or told.answer.track is None:
+        return {}
+    yes, track, charts = told.answer.yes, told.answer.track, told.answer.question == BEFORE
+    if yes:
+        did = "charted" if charts else "were listed again"
+        return {"n": track.charted, "did": did, "low": track.share_low, "high": track.share_high}
+    did = "did not chart" if charts else "were not listed again"
+    return {
+        "n": track.n - track.charted,
+        "did": did,
+        "low": 1 - track.share_high,
+        "high": 1 - track.share_low,
+    }
+
+
+def _needed_for_nothing(service: Service) -> list[str]:
+    """Fields that have to be filled and that neither question's model uses."""
+    needed = [field for field in FIELDS if field.get("needed")] + [{"name": "cast", "label": "Cast"}]
+    return [f["label"] for f in needed if all(service.why_not(f["name"], q) for q in QUESTION_WORDS)]
 
 
 def known_names(service: Service) -> dict[str, list[str]]:

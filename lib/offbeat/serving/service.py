@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from offbeat.packs.top10.answers import Answer, Answering, question_of
 from offbeat.packs.top10.examples import BEFORE, EARLY
+from offbeat.packs.top10.explain import LABELS
 from offbeat.packs.top10.features import HOURS, LATE
 from offbeat.serving.titles import Title
 
 KIND = "film"  # the form asks about films
+_ASKED = {
+    LABELS[name] for name in ("kind", "metascore", "year", "genre", "rating_label", "director", "cast", HOURS)
+}
+"""Fields that reasons may name: what is not asked for (running time, language …) can't be given either."""
 QUESTION_WORDS = {
     BEFORE: "before release",
     EARLY: "after its first week in the lists: will it be listed again within four weeks?",
@@ -37,7 +42,9 @@ class Service:
         """The answer about a title; with the hours of its first week, the second model's."""
         numbers, texts = self.known(title)
         question = question_of(numbers)
-        return Told(self.answering.answer(question, numbers, texts), self._not_used(title, question))
+        found = self.answering.answer(question, numbers, texts)
+        asked = replace(found, reasons=tuple(each for each in found.reasons if each.field in _ASKED))
+        return Told(asked, self._not_used(title, question))
 
     def known(self, title: Title) -> tuple[dict[str, float], dict[str, list[str]]]:
         """A title as the model's fields: numbers and names; what was not given is not in them."""
@@ -68,7 +75,20 @@ class Service:
     def _not_used(self, title: Title, question: str) -> dict[str, str]:
         given = {name for name in Title.model_fields if getattr(title, name) not in (None, [])}
         found = {name: self.why_not(name, question) for name in Title.model_fields if name in given}
-        return {name: why for name, why in found.items() if why}
+        unknown = {name: self._unknown(name, title, question) for name in ("genre", "rating_label")}
+        return {name: why for name, why in (unknown | {n: w for n, w in found.items() if w}).items() if why}
+
+    def _unknown(self, field: str, title: Title, question: str) -> str | None:
+        """Which of the given names the model has no column for; None where it knows them all."""
+        given = getattr(title, field) or []
+        known = self.answering.encodings[question].names.get(field, ())
+        folded = {name.casefold() for name in known}
+        strange = [
+            name for name in ([given] if isinstance(given, str) else given) if name.casefold() not in folded
+        ]
+        if not strange or not known:
+            return None
+        return f"the model does not know {', '.join(strange)}; it knows {', '.join(known)}"
 
 
 def as_json(told: Told, version: str) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 
 Scope = MutableMapping[str, Any]
@@ -13,7 +13,8 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 MAX_BODY = 64 * 1024
 MAX_UPLOAD = 5 * 1024 * 1024
 MAX_AT_ONCE = 200
-_UPLOADS = ("/batch", "/api/v1/batch")
+_UPLOADS = ("/batch",)
+_NO_PAGES = ("/api/", "/health", "/openapi.json")
 _MEGABYTE = 1024 * 1024
 
 
@@ -32,15 +33,29 @@ def headers(policy: str) -> list[tuple[bytes, bytes]]:
     return [(name.encode(), value.encode()) for name, value in found.items()]
 
 
+def wants_page(path: str, accepted: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Whether a browser asks, and not a program: an error is then a page.
+
+    Args:
+        accepted: the request's headers.
+    """
+    said = dict(accepted).get(b"accept", b"")
+    return b"text/html" in said and not path.startswith(_NO_PAGES)
+
+
 class Shield:
     """Wraps an ASGI application.
 
     Args:
         policy: content security policy of its pages.
+        page: an error as a page, from its status and words.
     """
 
-    def __init__(self, app: Any, *, policy: str, at_once: int = MAX_AT_ONCE) -> None:
+    def __init__(
+        self, app: Any, *, policy: str, page: Callable[[int, str], str], at_once: int = MAX_AT_ONCE
+    ) -> None:
         self._app = app
+        self._page = page
         self._headers = headers(policy)
         self._at_once = at_once
         self._running = 0
@@ -50,11 +65,13 @@ class Shield:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        if scope["method"] == "HEAD":  # as GET; the server leaves the body out
+            scope = {**scope, "method": "GET"}
         limit = MAX_UPLOAD if scope["path"] in _UPLOADS else MAX_BODY
         if _length(scope) > limit:
-            await self._refuse(send, 413, _too_large(limit))
+            await self._refuse(scope, send, 413, _too_large(limit))
         elif self._running >= self._at_once:
-            await self._refuse(send, 429, "Too many requests at once; try again in a moment.")
+            await self._refuse(scope, send, 429, "Too many requests at once; try again in a moment.")
         else:
             await self._pass(scope, receive, send, limit)
 
@@ -69,7 +86,7 @@ class Shield:
                 return message
             if not begun and not refused:
                 refused = True
-                await self._refuse(send, 413, _too_large(limit))
+                await self._refuse(scope, send, 413, _too_large(limit))
             return {"type": "http.disconnect"}
 
         async def strict(message: MutableMapping[str, Any]) -> None:
@@ -90,9 +107,11 @@ class Shield:
         finally:
             self._running -= 1
 
-    async def _refuse(self, send: Send, status: int, text: str) -> None:
-        body = json.dumps({"error": text}).encode()
-        sent = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    async def _refuse(self, scope: Scope, send: Send, status: int, text: str) -> None:
+        as_page = wants_page(scope["path"], scope["headers"])
+        body = (self._page(status, text) if as_page else json.dumps({"error": text})).encode()
+        kind = b"text/html; charset=utf-8" if as_page else b"application/json"
+        sent = [(b"content-type", kind), (b"content-length", str(len(body)).encode())]
         again = [(b"retry-after", b"1")] if status == 429 else [(b"connection", b"close")]  # noqa: PLR2004
         await send(
             {"type": "http.response.start", "status": status, "headers": [*sent, *again, *self._headers]}

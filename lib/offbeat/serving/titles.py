@@ -18,11 +18,12 @@ _MARKUP = re.compile(r"[<>{}]|&\w+;|javascript:", re.IGNORECASE)
 
 
 def _as_names(value: Any) -> Any:
-    """One text with commas, or a list, as a list of names without blanks around them."""
+    """One text, or a list of them, as a list of names: parted at commas, without blanks around them."""
     if isinstance(value, str):
-        value = value.split(",")
+        value = [value]
     if isinstance(value, list | tuple):
-        return [" ".join(name.split()) if isinstance(name, str) else name for name in value]
+        each = [part for name in value for part in (name.split(",") if isinstance(name, str) else [name])]
+        return [" ".join(name.split()) if isinstance(name, str) else name for name in each]
     return value
 
 

@@ -87,7 +87,10 @@ def test_effects_of_trees_are_what_replacing_the_field_does(before):
 def test_a_saved_model_answers_and_a_changed_one_is_refused(tmp_path):
     version = saved_model(tmp_path)
     folder = tmp_path / "models" / "top10" / version
-    answering = Answering(load_model(folder))
+    saved = load_model(folder)
+    answering = Answering(saved)
+    assert {name.partition(":")[0] for name in saved.model.names} == {BEFORE, EARLY}
+    assert len(saved.model.names) == 4  # two models of each question; they are judged as they were saved
     numbers = {"metascore": 90.0, "age_years": 0.0}
     said = answering.answer(BEFORE, numbers, {"genre": ["Action"], "kind": ["film"]})
     assert 0 < said.probability < 1

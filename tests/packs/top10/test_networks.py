@@ -40,15 +40,14 @@ def test_tuning_gives_knobs_and_none_without_trials():
     assert tune_network(table, labels, np.ones(120), groups, seed=0, trials=0) == {}
 
 
-def a_run(place, weeks, *, entity=None, start=None):
+def a_run(place, weeks, *, title=None, start=None):
     first = start or dt.date(2023, 1, 1) + dt.timedelta(weeks=place % 40)
     days = [first + dt.timedelta(weeks=w) for w in range(weeks)]
     # A run that begins at rank 1 lasts; one that begins at 9 is gone after a week.
     rows = [(day, 1 if weeks > 1 else 9, 5e6) for day in days]
     return {
         "session_id": f"s{place:03}",
-        "chart_id": f"c{place}",
-        "entity": entity or f"e{place}",
+        "chart_id": title or f"c{place}",
         "start": first,
         "weeks": rows,
     }
@@ -56,9 +55,9 @@ def a_run(place, weeks, *, entity=None, start=None):
 
 def test_runs_know_only_what_was_known_on_the_day():
     rows = [
-        a_run(0, 3, entity="a", start=dt.date(2023, 1, 1)),
-        a_run(1, 1, entity="a", start=dt.date(2023, 3, 5)),
-        a_run(2, 2, entity="b", start=dt.date(2023, 12, 24)),
+        a_run(0, 3, title="a", start=dt.date(2023, 1, 1)),
+        a_run(1, 1, title="a", start=dt.date(2023, 3, 5)),
+        a_run(2, 2, title="b", start=dt.date(2023, 12, 24)),
     ]
     found = run_model._as_arrays(rows, None)
     assert found.stays[0, :3].tolist() == [1, 1, 0]
@@ -69,6 +68,18 @@ def test_runs_know_only_what_was_known_on_the_day():
     early = run_model._as_arrays(rows[:1], dt.date(2023, 1, 10))
     assert early.length.tolist() == [2]
     assert early.stays[0, :2].tolist() == [1, -1]
+
+
+def test_a_season_that_takes_over_is_no_return_and_no_end():
+    rows = [
+        a_run(0, 2, title="a", start=dt.date(2023, 1, 1)),  # until the 8th, when the second season goes on
+        a_run(1, 4, title="a", start=dt.date(2023, 1, 8)),
+        a_run(2, 1, title="a", start=dt.date(2023, 5, 7)),
+        a_run(3, 1, title="b", start=dt.date(2023, 12, 31)),
+    ]
+    found = run_model._as_arrays(rows, None)
+    assert found.back[:3, 0].tolist() == [-1, 1, 0]
+    assert found.take(np.array([False, True, False, True])).ids == ["s001", "s003"]
 
 
 def test_the_network_of_runs_learns_and_numpy_says_what_keras_says():
@@ -91,6 +102,9 @@ def test_the_network_of_runs_learns_and_numpy_says_what_keras_says():
     first = run_model.weeks_more(weights, runs.inputs[:2, :1], np.ones(2, int))
     assert first[0] < 2 < first[1] < 12, first
     assert run_model.fit_runs(run_model._as_arrays([a_run(0, 1)], None), epochs=1, seed=0) == {}
+    # Platt's curve lies in the last layer: the mean of what is said is the share of what is found.
+    known = runs.stays >= 0
+    assert said[..., 0][known].mean() == pytest.approx(runs.stays[known].mean(), abs=0.05)
 
 
 def test_ranks_and_hours_go_on_as_they_do():

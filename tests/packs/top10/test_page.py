@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import datetime as dt
 
+import numpy as np
 import pytest
 
 pytest.importorskip("playwright", reason="browser tests need playwright")
@@ -11,12 +13,14 @@ pytest.importorskip("playwright", reason="browser tests need playwright")
 from offbeat.packs.top10 import sections
 from offbeat.packs.top10.examples import BEFORE, EARLY
 from offbeat.packs.top10.facts import Facts
-from offbeat.packs.top10.judge import Place, figures
+from offbeat.packs.top10.judge import Place, figures, share_figure
 from offbeat.packs.top10.leaks import leaky_figures, missingness_figures
 from offbeat.packs.top10.learn import fields_of
 from offbeat.packs.top10.options import Options
+from offbeat.packs.top10.preset import AS_FILM, PRESET
 from offbeat.packs.top10.samples import split
-from offbeat.packs.top10.shown import CLEANED, RAW, Shown
+from offbeat.packs.top10.seasons import judge_seasons, months_of
+from offbeat.packs.top10.shown import CLEANED, RAW, Group, Shown, rows_of
 from offbeat.packs.top10.uses import hypotheses, quartiles, shares_by
 from offbeat.reports.data import Head
 from offbeat.reports.page import render_page
@@ -24,6 +28,10 @@ from offbeat.reports.write import write_page
 from tests.system.browser import DESKTOP, PHONE, open_browser, opened, serious_faults
 
 HOSTILE = "</script><img src=x onerror=alert(1)>"
+RETURNS = [
+    ("a", dt.date(2022, 10, 9)), ("a", dt.date(2023, 10, 8)), ("b", dt.date(2023, 5, 7)), ("b", dt.date(2023, 8, 6)),
+    ("a", dt.date(2024, 10, 6)), ("b", dt.date(2024, 10, 6)), ("c", dt.date(2024, 2, 4)),
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +44,15 @@ def facts(made, before, early):
         rows += figures(place, examples.labels, examples.labels * 0.2 + 0.3, seed=0)
     rows += leaky_figures(parts, "title", options, seed=0)
     rows += missingness_figures(parts, BEFORE, "title", fields_of(BEFORE, options), seed=0)
-    rows += figures(Place("comes_back", "time", "gru"), early.labels, early.labels * 0.5 + 0.1, seed=0)
+    runs = np.arange(len(early)) // 2  # pairs of rows belong together
+    rows += figures(
+        Place("comes_back", "time", "gru"), early.labels, early.labels * 0.5 + 0.1, seed=0, groups=runs
+    )
+    rows += judge_seasons(RETURNS, dt.date(2024, 1, 1), {"a": 10, "b": 10})
+    study = np.arange(100) < 46
+    rows += figures(Place(PRESET, "preset", "forest"), study.astype(int), study * 0.5, seed=0)
+    films = Place(PRESET, "preset", AS_FILM, "reference")
+    rows.append(share_figure(films, "share_charting", (np.arange(100) < 38).astype(int)))
     return Facts(
         by="entity",
         figures=rows,
@@ -56,6 +72,8 @@ def facts(made, before, early):
         newest=[
             {
                 "title": HOSTILE,
+                "state": "listed",
+                "first_week": "2023-01-01",
                 "weeks_so_far": 3,
                 "stays_next": 0.5,
                 "weeks_more": 2.5,
@@ -72,7 +90,9 @@ def facts(made, before, early):
                 "why": "Genre (Drama)",
             }
         ],
-        returning=[{"title": "B", "comes_back": 0.4, "weeks_so_far": 2, "season": "Dec"}],
+        returning=[
+            {"title": "B", "comes_back": 0.4, "weeks_so_far": 2, "season": "Dec", "last_week": "2023-01-01"}
+        ],
         months=[{"month": "12", "returns": 4}],
     )
 
@@ -112,8 +132,49 @@ def test_five_uses_and_every_leak_are_on_the_page(page):
         == 10
     )
     assert "weekly_hours_viewed is 0 for" in text
+    assert "46 of 100 titles matched by title alone, 38 of them as films" in text
+    assert "Season: of 2 held-out returns of titles that had come back before, 1 fell" in text
+    assert "Of 2 seasonal titles, 1 had come back in their true month" in text
+    assert "ends of runs" in text
     assert HOSTILE not in text
     assert page.stat().st_size < 2_000_000
+
+
+def test_months_are_learned_from_earlier_returns_alone():
+    assert months_of(RETURNS[:4]) == {"a": [10], "b": [5, 8]}
+    own, usual, truth = judge_seasons(RETURNS, dt.date(2024, 1, 1), {"a": 10, "b": 10})
+    # Of two later returns, a's is in October again, b's not in May or August; half of all earlier ones are in each.
+    assert (own["value"], own["n"], own["positives"]) == (0.5, 2, 1)
+    assert own["low"] < 0.5 < own["high"]
+    assert usual["value"] == 0.5
+    assert (truth["value"], truth["n"]) == (0.5, 2)
+    assert judge_seasons(RETURNS[:4], dt.date(2024, 1, 1), {}) == []
+
+
+def test_rows_that_belong_together_are_drawn_together():
+    rng = np.random.default_rng(0)
+    runs = np.repeat(np.arange(60), 20)
+    labels = np.repeat((rng.random(60) < 0.5).astype(int), 20)
+    scores = np.repeat(rng.random(60), 20) * 0.5 + labels * 0.1
+    place = Place("stays_next_week", "time", "gru")
+    apart, together = (
+        {
+            row["metric"]: row["high"] - row["low"]
+            for row in figures(place, labels, scores, seed=0, groups=g)
+            if row["low"]
+        }
+        for g in (None, runs)
+    )
+    assert all(together[name] > 2 * apart[name] for name in ("roc_auc", "brier"))
+
+
+def test_a_directors_bubble_is_found_by_every_title_and_name():
+    group = Group(CLEANED, "d", [Shown(CLEANED, f"t{i}", 1, 1.0, cast=(f"c{i:02}",)) for i in range(20)])
+    (row,) = rows_of([group])
+    assert "t19" not in row["which"]
+    assert "c19" not in row["cast"]
+    assert row["all_titles"].endswith("t19")
+    assert row["all_cast"].endswith("c19")
 
 
 def test_hypotheses_say_what_the_titles_say(before, early):

@@ -1,56 +1,79 @@
-"""The step `evaluate`: every model on titles it has not seen, by time and by title, beside what is simpler."""
+"""The step `evaluate`: every model on titles it has not seen, by time and by title, beside what is simpler.
+
+For the split that `train` made, the saved models are judged, those that score and answer; for the other split, models
+are fitted and tuned anew, since the saved ones have seen its test titles. The notes of the figures say which.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
+import json
 import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from pyspark.sql import functions as F
 
 from offbeat.config import Config
 from offbeat.errors import InputRefused
-from offbeat.packs.top10 import run_model
 from offbeat.packs.top10.examples import BEFORE, QUESTIONS
+from offbeat.packs.top10.features import Encoding
 from offbeat.packs.top10.judge import Place, figures, single
 from offbeat.packs.top10.leaks import leaky_figures, missingness_figures
 from offbeat.packs.top10.learn import fields_of, filled, learn
 from offbeat.packs.top10.options import Options
+from offbeat.packs.top10.prepare import LISTS
 from offbeat.packs.top10.preset import preset_figures
+from offbeat.packs.top10.run_figures import day_of, run_figures
 from offbeat.packs.top10.samples import Examples, Parts, gather, split
 from offbeat.packs.top10.score import champion_of
-from offbeat.packs.top10.tables import CHARTED, TITLE_EXAMPLES, TITLE_FIGURES, TITLE_RUNS, TITLE_TRUTH, TITLES
+from offbeat.packs.top10.seasons import season_figures
+from offbeat.packs.top10.tables import (
+    CHARTED,
+    TITLE_EXAMPLES,
+    TITLE_FIGURES,
+    TITLE_MATCHES,
+    TITLE_RUNS,
+    TITLE_TRUTH,
+    TITLES,
+)
 from offbeat.tables import Lake
-from offbeat.tabular import load_model
+from offbeat.tabular import Model, SavedModel, load_model
+from offbeat.tabular.ensembles import Bundle
 
 log = logging.getLogger(__name__)
 
 _SPLITS = ("time", "title")
+_SEASONS = {"autumn": 10, "winter": 12}  # of the generator
 
 
 def evaluate(lake: Lake, conf: Config, *, run_id: str, run_date: dt.datetime) -> dict[str, Any]:  # noqa: ARG001 - as every step
     """Write title_figures of the champion."""
     registry, version = champion_of(lake, conf)
     saved = load_model(registry.path(version))
-    options, seed = Options.of(conf.model.settings), conf.model.seed
+    options, made = Options.of(conf.model.settings), saved.record["split"]
+    seed = int(made["seed"])
     rows = []
     for question in QUESTIONS:
         whole = gather(lake.read(TITLE_EXAMPLES), question, most=conf.model.sample.max_sessions, seed=seed)
         for by in _SPLITS:
+            own = (by == "time") == (made["by"] == "time")
             try:
-                parts = split(
-                    whole, by=by if by == "time" else "entity", holdout=conf.model.split.holdout, seed=seed
-                )
+                parts = _split_again(whole, made, question) if own else _other_split(whole, conf, by, seed)
             except InputRefused as error:
                 log.warning("evaluate: %s", error)
                 continue
-            rows += _of_split(parts, question, by, options, saved.record["knobs"][question], seed=seed)
+            judged = _saved(saved, question) if own else _refitted(parts, question, options, seed)
+            rows += _of_split(judged, parts, question, by, options, seed=seed)
             if question == BEFORE:
                 rows += leaky_figures(parts, by, options, seed=seed) + _ceiling(lake, parts.test, by, seed)
     if options.preset:
         rows += preset_figures(lake.read(TITLES), lake.read(CHARTED), source=options.preset, seed=seed)
-    if options.runs:
-        rows += _run_figures(lake, conf, options, seed)
+    rows += run_figures(lake.read(TITLE_RUNS), saved, options)
+    day = day_of(lake.read(TITLE_RUNS), saved)
+    rows += season_figures(lake.read(CHARTED), day, _true_months(lake))
     frame = lake.spark.createDataFrame(
         [{**row, "model_version": version} for row in rows], TITLE_FIGURES.schema
     )
@@ -58,21 +81,65 @@ def evaluate(lake: Lake, conf: Config, *, run_id: str, run_date: dt.datetime) ->
     return {
         "model_version": version,
         "figures": len(rows),
-        "earns_its_cost": verdict(rows, conf.model.split.by),
+        "earns_its_cost": verdict(rows, made["by"]),
     }
 
 
+@dataclass(frozen=True)
+class _Judged:
+    """Models of a question, the champion among them, and how they came to be."""
+
+    encoding: Encoding
+    models: Mapping[str, Model]
+    champion: str
+    seconds: Mapping[str, float]
+    how: str
+    fill: Mapping[str, float]
+
+
+def _saved(saved: SavedModel, question: str) -> _Judged:
+    """The models as they were saved: the champion goes by the question's name, the others by both."""
+    bundle, record = saved.model, saved.record
+    if not isinstance(bundle, Bundle):
+        raise TypeError(f"model {saved.version}: not one of the pack top10")
+    models = {record["champions"][question]: bundle.named(question)}
+    models |= {
+        name.partition(":")[2]: bundle.named(name) for name in bundle.names if name.startswith(f"{question}:")
+    }
+    encoding = Encoding.from_json(json.dumps(record["encodings"][question]))
+    champion, seconds = record["champions"][question], record["seconds"][question]
+    return _Judged(encoding, models, champion, seconds, "as saved", record["fill"])
+
+
+def _refitted(parts: Parts, question: str, options: Options, seed: int) -> _Judged:
+    """Models fitted and tuned on this split's own training titles."""
+    found = learn(parts.train, question, options, seed=seed)
+    how = "fitted anew for this split"
+    return _Judged(found.encoding, found.models, found.champion, found.seconds, how, options.fill)
+
+
+def _split_again(whole: Examples, made: Mapping[str, Any], question: str) -> Parts:
+    """The split that the saved models were fitted by."""
+    cut = made["cut"][question]
+    day = dt.date.fromisoformat(cut) if cut else None
+    return split(whole, by=made["by"], holdout=float(made["holdout"]), seed=int(made["seed"]), cut=day)
+
+
+def _other_split(whole: Examples, conf: Config, by: str, seed: int) -> Parts:
+    return split(whole, by="time" if by == "time" else "entity", holdout=conf.model.split.holdout, seed=seed)
+
+
 def _of_split(
-    parts: Parts, question: str, by: str, options: Options, knobs: Any, *, seed: int
+    judged: _Judged, parts: Parts, question: str, by: str, options: Options, *, seed: int
 ) -> list[dict[str, Any]]:
     test = parts.test
-    found = learn(parts.train, question, options, seed=seed, knobs=knobs)
-    table = found.encoding.table(filled(test.numbers, options.fill), test.texts)
+    table = judged.encoding.table(filled(test.numbers, judged.fill), test.texts)
     rows = []
-    for name, model in found.models.items():
-        note = f"champion; {found.seconds[name]} s" if name == found.champion else f"{found.seconds[name]} s"
+    for name, model in judged.models.items():
+        note = f"{judged.how}; {judged.seconds[name]} s to fit"
+        note = f"champion; {note}" if name == judged.champion else note
         rows += figures(Place(question, by, name, note=note), test.labels, model.predict(table), seed=seed)
-    base = np.full(len(test), parts.train.labels.mean())
+    base = np.full(len(test), judged.encoding.base)
     rows += figures(
         Place(question, by, "base_rate", "reference", "says the share of training titles to every title"),
         test.labels,
@@ -120,74 +187,14 @@ def _ceiling(lake: Lake, test: Examples, by: str, seed: int) -> list[dict[str, A
     return figures(place, test.labels, known, seed=seed, probabilities=False)
 
 
-def _run_figures(lake: Lake, conf: Config, options: Options, seed: int) -> list[dict[str, Any]]:
-    """The network of weekly runs on runs that began after the cut, beside the share of all runs."""
-    runs = run_model.gather_runs(lake.read(TITLE_RUNS))
-    starts = np.sort(runs.start)
-    cut = int(starts[int(len(starts) * (1 - conf.model.split.holdout))])
-    day = dt.date(1970, 1, 1) + dt.timedelta(days=cut)
-    weights = run_model.fit_runs(
-        run_model.gather_runs(lake.read(TITLE_RUNS), until=day), epochs=options.epochs, seed=seed
-    )
-    if not weights:
-        return []
-    test = runs.start >= cut
-    said = run_model.states(weights, runs.inputs[test])
-    made: list[dict[str, Any]] = []
-    for place, (name, goals) in enumerate(
-        (("stays_next_week", runs.stays[test]), ("comes_back", runs.back[test]))
-    ):
-        known = goals >= 0
-        if name == "comes_back":  # once a run: at its last week
-            last = np.zeros_like(known)
-            last[np.arange(len(known)), runs.length[test] - 1] = True
-            known &= last
-        labels, scores = goals[known].astype(int), said[..., place][known]
-        if len(np.unique(labels)) < 2:  # noqa: PLR2004 - yes and no
-            continue
-        made += figures(Place(name, "time", "gru", note=f"runs from {day} on"), labels, scores, seed=seed)
-        learned = runs.stays if name == "stays_next_week" else runs.back
-        base = float((learned[~test][learned[~test] >= 0]).mean())
-        made += figures(
-            Place(name, "time", "base_rate", "reference", "the share of earlier runs"),
-            labels,
-            np.full(len(labels), base),
-            seed=seed,
-        )
-        ranks = -runs.inputs[test][..., 0][known]
-        made += figures(
-            Place(name, "time", "rank_rule", "reference", "the better its rank, the surer"),
-            labels,
-            ranks.astype(float),
-            seed=seed,
-            probabilities=False,
-        )
-    return made + _weeks_figures(weights, runs, test & ~runs.listed, day)
-
-
-def _weeks_figures(
-    weights: dict[str, np.ndarray], runs: run_model.Runs, over: np.ndarray, day: dt.date
-) -> list[dict[str, Any]]:
-    """How many weeks the number of further weeks is off, after the first week of later runs that have ended."""
-    if not over.any():
-        return []
-    first = runs.inputs[over].copy()
-    first[:, 1:] = 0
-    truth = runs.length[over] - 1
-    ended = (runs.start < (day - dt.date(1970, 1, 1)).days) & ~runs.listed
-    usual = float(np.median(runs.length[ended] - 1)) if ended.any() else 0.0
-    said = {
-        ("gru", "honest", f"runs from {day} on, after their first week"): run_model.weeks_more(
-            weights, first, np.ones(len(first), int)
-        ),
-        ("median", "reference", "the median of earlier runs"): np.full(len(truth), usual),
-    }
-    stayed = (truth > 0).astype(int)
-    made = []
-    for (name, basis, note), n in said.items():
-        place = Place("weeks_more", "time", name, basis, note)
-        made.append(single(place, "mean_error_weeks", float(np.abs(n - truth).mean()), stayed))
-    return made
+def _true_months(lake: Lake) -> dict[str, int]:
+    """Month in which a generated title of the lists really comes back, by chart_id."""
+    if not lake.exists(TITLE_TRUTH):
+        return {}
+    listed = lake.read(TITLE_MATCHES).where(F.col("left_source") == LISTS)
+    pairs = listed.select(F.col("left_id").alias("chart_id"), "title_id")
+    rows = pairs.join(lake.read(TITLE_TRUTH).select("title_id", "seasonal"), "title_id").collect()
+    return {row["chart_id"]: _SEASONS[row["seasonal"]] for row in rows if row["seasonal"] in _SEASONS}
 
 
 def verdict(rows: list[dict[str, Any]], by: str) -> str:

@@ -5,6 +5,8 @@
 - early_viewership: as of the end of its first week in the lists, with the hours of that week. The label is 1 where it
   is listed again within the four weeks after.
 
+A title of the last four weeks has not had its time: its label is null. It is asked about, and not learned from.
+
 What people and companies did before is counted from earlier days alone.
 """
 
@@ -44,9 +46,7 @@ def build_before(
     after = F.filter(F.col("weeks"), lambda week: week["week"] >= F.col("as_of"))
     known_on = F.when(F.size(after) > 0, after[0]["week"])
     labelled = placed.withColumn("known_on", known_on)
-    # A title that came out in the last weeks of the lists has not had its time.
-    ripe = labelled.where(F.col("as_of") <= F.date_sub(last_week, HORIZON_DAYS))
-    return _example(ripe, BEFORE, F.col("hours_first_week"))
+    return _example(labelled, BEFORE, F.col("hours_first_week"), last_week)
 
 
 def build_early(titles: DataFrame, outcomes: DataFrame, others: DataFrame, last_week: Column) -> DataFrame:
@@ -58,13 +58,11 @@ def build_early(titles: DataFrame, outcomes: DataFrame, others: DataFrame, last_
         lambda week: (week["week"] > F.col("as_of")) & (week["week"] <= F.date_add("as_of", HORIZON_DAYS)),
     )
     labelled = placed.withColumn("known_on", F.when(F.size(after) > 0, after[0]["week"]))
-    ripe = labelled.where(
-        F.col("hours_first_week").isNotNull() & (F.col("as_of") <= F.date_sub(last_week, HORIZON_DAYS))
-    )
-    return _example(ripe, EARLY, F.col("hours_first_week"))
+    asked = labelled.where(F.col("hours_first_week").isNotNull())
+    return _example(asked, EARLY, F.col("hours_first_week"), last_week)
 
 
-def _example(frame: DataFrame, question: str, hours: Column) -> DataFrame:
+def _example(frame: DataFrame, question: str, hours: Column, last_week: Column) -> DataFrame:
     numbers: dict[str, Column] = {name: F.col(name) for name in _NUMBERS}
     numbers |= {
         "weekly_hours_viewed": hours,
@@ -83,7 +81,9 @@ def _example(frame: DataFrame, question: str, hours: Column) -> DataFrame:
     made = {
         "question": F.lit(question),
         "title_group": F.concat_ws("|", F.coalesce("kind", F.lit("")), "norm_title"),
-        "label": F.col("known_on").isNotNull().cast("int"),
+        "label": F.when(
+            F.col("as_of") <= F.date_sub(last_week, HORIZON_DAYS), F.col("known_on").isNotNull().cast("int")
+        ),
         "numbers": F.map_concat(
             _known(numbers),
             F.coalesce("extras", F.map_from_arrays(F.array(), F.array()).cast("map<string,double>")),

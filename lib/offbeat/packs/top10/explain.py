@@ -70,7 +70,7 @@ def _number_text(field: str, numbers: Numbers, encoding: Encoding) -> str:
     if value is None:
         return "not given"
     if field == "year":
-        return "new" if value <= 0 else f"{value:.0f} years old"
+        return "new" if value <= 0 else f"{value:.0f} year{'' if value == 1 else 's'} old"
     if field == "franchise":
         return "yes" if value else "no"
     if field == "weekly_hours_viewed":

@@ -17,6 +17,7 @@ METRICS = {
     "roc_auc": "ROC-AUC",
     "pr_auc": "PR-AUC",
     "brier": "Brier",
+    "calibration_error": "calibration error",
     "recall_at_10": "recall at 10",
     "hits_at_10": "hits of the first 10",
 }
@@ -68,8 +69,14 @@ def interval(row: Row | None) -> str:
     return text if row["low"] is None else f"{text} ({form.number(row['low'])}–{form.number(row['high'])})"
 
 
-def table_of(rows: list[Row], name: str, caption: str) -> Markup:
-    """One line per model: its figures with their intervals."""
+def table_of(
+    rows: list[Row], name: str, caption: str, *, counted: tuple[str, str] = ("titles", "charting")
+) -> Markup:
+    """One line per model: its figures with their intervals.
+
+    Args:
+        counted: what is judged, and what a yes is.
+    """
     order = list(dict.fromkeys((r["split"], r["model"], r["basis"]) for r in rows if r["metric"] in METRICS))
     found = {(r["split"], r["model"], r["basis"], r["metric"]): r for r in rows}
     lines = []
@@ -91,8 +98,8 @@ def table_of(rows: list[Row], name: str, caption: str) -> Markup:
         Column("basis", "basis"),  # before the figures: a leaky one must not be taken for an honest one
         *(Column(metric, said, "interval") for metric, said in METRICS.items()),
         Column("split", "split by"),
-        Column("n", "titles", "count"),
-        Column("positives", "charting", "count"),
+        Column("n", counted[0], "count"),
+        Column("positives", counted[1], "count"),
         Column("note", "note", "words"),
     ]
     return parts.table(

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from offbeat.evaluation.intervals import bootstrap_intervals, wilson_interval
+from offbeat.evaluation.intervals import Interval, bootstrap_intervals, wilson_interval
 from offbeat.evaluation.metrics import Number, Ranking, average_precision, rank_sessions, recall_at_k, roc_auc
 from offbeat.evaluation.probabilities import brier_score, calibration_bins, calibration_error
 
@@ -33,14 +33,24 @@ class Place:
 
 
 def figures(
-    place: Place, labels: np.ndarray, scores: np.ndarray, *, seed: int, probabilities: bool = True
+    place: Place,
+    labels: np.ndarray,
+    scores: np.ndarray,
+    *,
+    seed: int,
+    probabilities: bool = True,
+    groups: np.ndarray | None = None,
 ) -> list[dict[str, Any]]:
     """Rows of title_figures but for the model's version.
 
     Args:
         probabilities: whether scores are some, so that Brier and calibration say something.
+        groups: rows that belong together, as the weeks of a run do, and are drawn together for the intervals.
     """
-    intervals = bootstrap_intervals(labels, scores, _RANKED, resamples=_RESAMPLES, seed=seed)
+    if groups is None:
+        intervals = bootstrap_intervals(labels, scores, _RANKED, resamples=_RESAMPLES, seed=seed)
+    else:
+        intervals = _grouped_intervals(labels, scores, groups, seed)
     ranking: Ranking = rank_sessions(labels, scores)
     found: dict[str, tuple[float, float, float]] = {
         name: (float(metric(ranking)), float(intervals[name].low), float(intervals[name].high))
@@ -48,10 +58,11 @@ def figures(
     }
     found["hits_at_10"] = _hits(labels, scores)
     if probabilities:
-        found["brier"] = _brier(labels, scores, seed)
+        given = np.clip(scores, 0, 1)
+        found["brier"] = (brier_score(labels, given), *_mean_interval((given - labels) ** 2, seed, groups))
         nan = float("nan")
         found["calibration_error"] = (
-            calibration_error(calibration_bins(labels, np.clip(scores, 0, 1))),
+            calibration_error(calibration_bins(labels, given)),
             nan,
             nan,
         )
@@ -63,6 +74,19 @@ def single(place: Place, metric: str, value: float, labels: np.ndarray) -> dict[
     return _row(place, metric, (value, float("nan"), float("nan")), labels)
 
 
+def mean_figure(
+    place: Place, metric: str, values: np.ndarray, labels: np.ndarray, *, seed: int
+) -> dict[str, Any]:
+    """The mean of values with its interval."""
+    return _row(place, metric, (float(values.mean()), *_mean_interval(values, seed)), labels)
+
+
+def share_figure(place: Place, metric: str, hits: np.ndarray) -> dict[str, Any]:
+    """The share of 1 among `hits` with its interval."""
+    low, high = wilson_interval(float(hits.sum()), len(hits))
+    return _row(place, metric, (float(hits.mean()), low, high), hits)
+
+
 def _hits(labels: np.ndarray, scores: np.ndarray) -> tuple[float, float, float]:
     """Share of the ten best-ranked titles that charted: what a reader of a list of ten sees."""
     best = np.argsort(-scores, kind="stable")[:TOP]
@@ -71,13 +95,28 @@ def _hits(labels: np.ndarray, scores: np.ndarray) -> tuple[float, float, float]:
     return hits / max(1, len(best)), float(found.low), float(found.high)
 
 
-def _brier(labels: np.ndarray, scores: np.ndarray, seed: int) -> tuple[float, float, float]:
-    given = np.clip(scores, 0, 1)
-    errors = (given - labels) ** 2
-    rng = np.random.default_rng(seed)
-    drawn = errors[rng.integers(0, len(errors), (_RESAMPLES, len(errors)))].mean(axis=1)
-    low, high = np.quantile(drawn, [0.025, 0.975])
-    return brier_score(labels, given), float(low), float(high)
+def _mean_interval(values: np.ndarray, seed: int, groups: np.ndarray | None = None) -> tuple[float, float]:
+    """Interval of a mean, over draws of groups; without any, of rows."""
+    members = np.arange(len(values)) if groups is None else np.unique(groups, return_inverse=True)[1]
+    sums, counts = np.bincount(members, weights=values), np.bincount(members)
+    chosen = np.random.default_rng(seed).integers(0, len(sums), (_RESAMPLES, len(sums)))
+    low, high = np.quantile(sums[chosen].sum(axis=1) / counts[chosen].sum(axis=1), [0.025, 0.975])
+    return float(low), float(high)
+
+
+def _grouped_intervals(
+    labels: np.ndarray, scores: np.ndarray, groups: np.ndarray, seed: int
+) -> dict[str, Interval]:
+    """Intervals of the ranked figures, over draws of whole groups."""
+    members = np.unique(groups, return_inverse=True)[1]
+    rng, n = np.random.default_rng(seed), int(members.max()) + 1
+    drawn: dict[str, list[float]] = {name: [] for name in _RANKED}
+    for _ in range(_RESAMPLES):
+        times = np.bincount(rng.integers(0, n, n), minlength=n)[members]
+        ranking = rank_sessions(labels, scores, times.astype(np.float64))
+        for name, metric in _RANKED.items():
+            drawn[name].append(float(metric(ranking)))
+    return {name: Interval(*map(float, np.nanquantile(each, [0.025, 0.975]))) for name, each in drawn.items()}
 
 
 def _row(place: Place, metric: str, values: tuple[float, float, float], labels: np.ndarray) -> dict[str, Any]:

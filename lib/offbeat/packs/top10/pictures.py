@@ -201,7 +201,16 @@ def director_bubbles(shown: Sequence[Shown]) -> Chart:
     )
     rows = rows_of(groups)
     data = values(
-        rows, view="view", name="name", n="titles", x="metascore", y="weeks", which="which", cast="cast"
+        rows,
+        view="view",
+        name="name",
+        n="titles",
+        x="metascore",
+        y="weeks",
+        which="which",
+        cast="cast",
+        all_titles="all_titles",
+        all_cast="all_cast",
     )
     most = max((row["weeks"] for row in rows), default=1.0)
     params: list[Spec] = [
@@ -227,7 +236,7 @@ def director_bubbles(shown: Sequence[Shown]) -> Chart:
     ]
     kept = (
         "datum.view == view && datum.y >= weeks && datum.x >= score && "
-        "indexof(lower(datum.which), lower(title)) >= 0 && indexof(lower(datum.cast), lower(actor)) >= 0"
+        "indexof(lower(datum.all_titles), lower(title)) >= 0 && indexof(lower(datum.all_cast), lower(actor)) >= 0"
     )
     encoding: Spec = {
         "x": axis("x", "mean Metascore", scale={"zero": False, "padding": 14}, axis={"tickCount": 8}),

@@ -23,7 +23,7 @@ from offbeat.packs.top10.tables import (
 )
 from offbeat.packs.top10.weekly import COVARIATES, build_charted, build_runs, list_weeks
 from offbeat.tables import Lake
-from offbeat.tables.contract import EVENTS, SESSIONS
+from offbeat.tables.contract import EVENTS, INGESTED, SESSIONS
 
 LISTS = "lists"
 _BEFORE_FIRST_DAY = 6  # a week is named by its last day
@@ -40,7 +40,7 @@ def prepare(lake: Lake, conf: Config) -> dict[str, Any]:
     main = _main(conf)
     titles = _read_all(lake, conf)
     lake.overwrite(TITLES, titles)
-    lines = list_weeks(lake.read(EVENTS))
+    lines = list_weeks(lake.read(EVENTS), lake.read(INGESTED))
     lake.overwrite(CHARTED, build_charted(lines))
     lake.overwrite(TITLE_RUNS, build_runs(lake.read(SESSIONS), lines))
     matched = _matches(lake.read(CHARTED), lake.read(TITLES), main)
@@ -180,14 +180,22 @@ def _counts(lake: Lake) -> dict[str, Any]:
     examples = (
         lake.read(TITLE_EXAMPLES)
         .groupBy("question")
-        .agg(F.count("*").alias("n"), F.sum("label").alias("yes"))
+        .agg(
+            F.count("label").alias("n"),
+            F.sum("label").alias("yes"),
+            F.count_if(F.col("label").isNull()).alias("open"),
+        )
         .collect()
     )
     counts = {
         f"unmatched_{row['reason']}": row["count"] for row in sorted(unmatched, key=lambda r: r["reason"])
     }
     for row in sorted(examples, key=lambda r: str(r["question"])):
-        counts |= {f"examples_{row['question']}": row["n"], f"charting_{row['question']}": row["yes"]}
+        counts |= {
+            f"examples_{row['question']}": row["n"],
+            f"charting_{row['question']}": row["yes"],
+            f"open_{row['question']}": row["open"],
+        }
     return {
         "titles": lake.read(TITLES).count(),
         "charted": lake.read(CHARTED).count(),

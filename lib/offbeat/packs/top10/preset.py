@@ -14,7 +14,7 @@ from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
 from offbeat.packs.top10.features import HOURS, fit_encoding
-from offbeat.packs.top10.judge import Place, figures
+from offbeat.packs.top10.judge import Place, figures, share_figure
 from offbeat.tabular import fit
 from offbeat.tabular.fit import fold_of
 
@@ -23,6 +23,7 @@ _FOLDS = 5
 _REPEATS = 3
 _FEWEST = 10
 PRESET = "study"
+AS_FILM = "as_films"
 
 
 def preset_figures(titles: DataFrame, charted: DataFrame, *, source: str, seed: int) -> list[dict[str, Any]]:
@@ -44,11 +45,14 @@ def preset_figures(titles: DataFrame, charted: DataFrame, *, source: str, seed: 
     labels = np.array([row["as_film"] is not None for row in rows], int)
     if labels.sum() < _FEWEST or (labels == 0).sum() < _FEWEST:
         return []
-    as_film = sum(bool(row["as_film"]) for row in rows)
-    note = f"joined by title alone, as the study did: {labels.sum()} of {len(labels)} chart, {as_film} of them as films"
+    films = np.array([bool(row["as_film"]) for row in rows], int)
+    joined = f"{labels.sum()} of {len(labels)} chart, {films.sum()} of them as films"
+    note = f"joined by title alone, as the study did: {joined}"
+    place = Place(PRESET, "preset", AS_FILM, "reference", "titles that the lists have as films")
+    counted = [share_figure(place, "share_charting", films)]
     honest = _figures(rows, labels, _FIELDS, "honest", note, seed)
     leak = "the same with weekly hours, 0 where a film was never listed"
-    return honest + _figures(rows, labels, (*_FIELDS, HOURS), "leaky", leak, seed)
+    return counted + honest + _figures(rows, labels, (*_FIELDS, HOURS), "leaky", leak, seed)
 
 
 def _figures(

@@ -35,6 +35,7 @@ from offbeat.reports.run import run, write_exploration_page
 from offbeat.reports.sections import tables_section
 from offbeat.reports.write import Pages
 from offbeat.tables import Lake
+from offbeat.tabular import load_model
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +60,8 @@ def report(lake: Lake, conf: Config, *, run_id: str, run_date: dt.datetime) -> d
     if not all(lake.exists(table) for table in (TITLE_SCORES, TITLE_FIGURES)):
         log.warning("no titles of %s are scored and judged yet; run `offbeat run` first", conf.name)
         return run(lake, conf, run_id=run_id)
-    _, version = champion_of(lake, conf)
+    registry, version = champion_of(lake, conf)
+    split = load_model(registry.path(version)).record["split"]
     folder = pages_folder(lake, conf)
     pages = Pages(folder)
     exploration = write_exploration_page(lake, conf, run_id=run_id, pages=pages)
@@ -76,13 +78,15 @@ def report(lake: Lake, conf: Config, *, run_id: str, run_date: dt.datetime) -> d
     )
 
     def render() -> str:
-        return render_page(head, [*sections.build(_facts(lake, conf, version)), tables_section(head)])
+        return render_page(
+            head, [*sections.build(_facts(lake, conf, version, split["by"])), tables_section(head)]
+        )
 
     return {"page": pages.write(INDEX, head, render), **exploration, **pages.counts}
 
 
-def _facts(lake: Lake, conf: Config, version: str) -> Facts:
-    """All that the page shows."""
+def _facts(lake: Lake, conf: Config, version: str, by: str) -> Facts:
+    """All that the page shows; `by`: how the model's test titles were set apart."""
     of_model = F.col("model_version") == version
     scores = lake.read(TITLE_SCORES).where(of_model)
     forecasts = lake.read(RUN_FORECASTS).where(of_model) if lake.exists(RUN_FORECASTS) else None
@@ -103,15 +107,15 @@ def _facts(lake: Lake, conf: Config, version: str) -> Facts:
     )
     order = ("left_source", "source")
     return Facts(
-        by=conf.model.split.by,
+        by=by,
         figures=[row.asDict() for row in lake.read(TITLE_FIGURES).where(of_model).collect()],
         quality=[row.asDict() for row in quality.orderBy(*order, "quality").collect()],
         unmatched=[row.asDict() for row in unmatched.orderBy(*order, "reason").collect()],
         shown=gather_shown(lake),
         before=gather(examples, BEFORE, most=most, seed=seed),
         early=gather(examples, EARLY, most=most, seed=seed),
-        newest=newest_ranked(scores, forecasts, listed) if forecasts is not None else [],
+        newest=newest_ranked(scores, forecasts, listed, examples) if forecasts is not None else [],
         feature=to_feature(scores, examples),
         returning=returning(forecasts) if forecasts is not None else [],
-        months=return_months(lake.read(TITLE_RUNS)),
+        months=return_months(lake.read(CHARTED)),
     )

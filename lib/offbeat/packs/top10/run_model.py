@@ -2,8 +2,11 @@
 
 Keras fits it on the driver; the weights are kept as arrays, and NumPy runs them. A week's input is its rank, its hours
 (with a mark where they are not known), its number and the month. At each week two answers are learned: whether there is
-another week of the run, and whether another run begins within half a year of its end. What can't be known yet – the
-newest week, an end less than half a year ago – is left out of the loss.
+another week of the run, and whether another run of the title begins within half a year of its end. A run is of a title
+and season as the lists write them; a title comes back with whichever season. What can't be known yet – the newest week,
+an end less than half a year ago – is left out of the loss, and so is the end of a season while another is still listed.
+
+The answers are calibrated: Platt's curve, fitted on titles that a network had not seen, is folded into the last layer.
 """
 
 from __future__ import annotations
@@ -17,7 +20,9 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from offbeat.packs.top10.options import Options
-from offbeat.tabular.base import sigmoid
+from offbeat.packs.top10.samples import share_of
+from offbeat.tabular.base import logit, sigmoid
+from offbeat.tabular.calibration import fit_platt
 
 BACK_WEEKS = 26
 _INPUTS = 6
@@ -26,6 +31,10 @@ _LONGEST = 52  # weeks that are looked at: the last ones of a longer run
 _MOST_RUNS = 200_000
 _FEWEST_RUNS = 40
 _AHEAD = 52
+_CALIBRATED_ON = 0.25  # of the titles
+_FEWEST_ENDS = 10  # of each answer, for a curve
+_NEXT = dt.timedelta(days=10)  # a season that begins by then takes over: the title was never away
+_EPOCH = dt.date(1970, 1, 1)
 
 
 @dataclass(frozen=True)
@@ -35,7 +44,7 @@ class Runs:
     Attributes:
         inputs: float32, [runs, weeks, inputs], padded at the end. length: weeks of each.
         stays, back: float32, [runs, weeks]: 1, 0, or -1 where it is not known.
-        start: day of the first week. listed: whether the newest list has it.
+        start, end: days of the first and the last week. listed: whether the newest list has it.
     """
 
     ids: list[str]
@@ -45,13 +54,24 @@ class Runs:
     stays: np.ndarray
     back: np.ndarray
     start: np.ndarray
+    end: np.ndarray
     listed: np.ndarray
+
+    def take(self, rows: np.ndarray) -> Runs:
+        """Those of the rows (a mask)."""
+        places = np.flatnonzero(rows)
+        return Runs(
+            [self.ids[i] for i in places],
+            [self.charts[i] for i in places],
+            *(getattr(self, name)[places] for name in ("inputs", "length", "stays", "back")),
+            *(getattr(self, name)[places] for name in ("start", "end", "listed")),
+        )
 
 
 def gather_runs(runs: DataFrame, *, until: dt.date | None = None, most: int = _MOST_RUNS) -> Runs:
     """Runs on the driver; with `until`, as they were known on that day."""
     rows = runs.orderBy(F.xxhash64("session_id")).limit(most).select(
-        "session_id", "chart_id", "entity", "start", "end",
+        "session_id", "chart_id", "start",
         F.transform("weeks", lambda week: F.struct(week["week"], week["rank"], week["hours"])).alias("weeks"),
     ).collect()  # fmt: skip
     rows = sorted(rows, key=lambda row: str(row["session_id"]))
@@ -61,11 +81,11 @@ def gather_runs(runs: DataFrame, *, until: dt.date | None = None, most: int = _M
 
 
 def _as_arrays(rows: list[Any], until: dt.date | None) -> Runs:
-    starts: dict[str, list[dt.date]] = {}
-    for row in rows:
-        starts.setdefault(row["entity"], []).append(row["start"])
     kept = [[week for week in row["weeks"] if until is None or week[0] < until] for row in rows]
-    newest = max((week[0] for weeks in kept for week in weeks), default=dt.date(1970, 1, 1))
+    spans: dict[str, list[tuple[dt.date, dt.date]]] = {}
+    for row, weeks in zip(rows, kept, strict=True):
+        spans.setdefault(row["chart_id"], []).append((weeks[0][0], weeks[-1][0]))
+    newest = max((week[0] for weeks in kept for week in weeks), default=_EPOCH)
     n = len(rows)
     inputs = np.zeros((n, _LONGEST, _INPUTS), np.float32)
     stays, back = -np.ones((n, _LONGEST), np.float32), -np.ones((n, _LONGEST), np.float32)
@@ -79,8 +99,7 @@ def _as_arrays(rows: list[Any], until: dt.date | None) -> Runs:
         stays[i, : len(weeks) - 1] = 1
         if not listed[i]:
             stays[i, len(weeks) - 1] = 0
-            back[i, : len(weeks)] = _came_back(weeks[-1][0], starts[row["entity"]], newest)
-    days = np.array([(row["start"] - dt.date(1970, 1, 1)).days for row in rows], int)
+            back[i, : len(weeks)] = _came_back(weeks[-1][0], spans[row["chart_id"]], newest)
     return Runs(
         [row["session_id"] for row in rows],
         [row["chart_id"] for row in rows],
@@ -88,7 +107,8 @@ def _as_arrays(rows: list[Any], until: dt.date | None) -> Runs:
         length,
         stays,
         back,
-        days,
+        np.array([(row["start"] - _EPOCH).days for row in rows], int),
+        np.array([(weeks[-1][0] - _EPOCH).days for weeks in kept], int),
         listed,
     )
 
@@ -107,9 +127,12 @@ def _week_inputs(week: Any, number: int) -> list[float]:
     ]
 
 
-def _came_back(end: dt.date, starts: list[dt.date], newest: dt.date) -> float:
+def _came_back(end: dt.date, spans: list[tuple[dt.date, dt.date]], newest: dt.date) -> float:
+    """1 or 0; -1 where it can't be known yet, or where another season of the title went on."""
+    if any(start <= end + _NEXT and last > end for start, last in spans):
+        return -1.0
     limit = end + dt.timedelta(weeks=BACK_WEEKS)
-    if any(end < start <= limit for start in starts):
+    if any(end < start <= limit for start, _ in spans):
         return 1.0
     return 0.0 if limit <= newest else -1.0
 
@@ -121,9 +144,35 @@ def train(runs: DataFrame, cut: dt.date | None, options: Options, *, seed: int) 
 
 
 def fit_runs(known: Runs, *, epochs: int, seed: int) -> dict[str, np.ndarray]:
-    """Fit the network; weights by name, empty where there are too few runs."""
+    """Fit and calibrate the network; weights by name, empty where there are too few runs."""
     if len(known.ids) < _FEWEST_RUNS:
         return {}
+    held = np.array([share_of(f"runs|{seed}|{chart}") < _CALIBRATED_ON for chart in known.charts])
+    curves = [(1.0, 0.0), (1.0, 0.0)]
+    if held.any() and not held.all():
+        curves = _curves(_fitted(known.take(~held), epochs=epochs, seed=seed), known.take(held))
+    made = _fitted(known, epochs=epochs, seed=seed)
+    slopes, shifts = (np.array(each) for each in zip(*curves, strict=True))
+    made["top"], made["top_bias"] = made["top"] * slopes, made["top_bias"] * slopes + shifts
+    return {f"runs_{name}": value for name, value in (made | _drifts(known)).items()}
+
+
+def _curves(weights: dict[str, np.ndarray], held: Runs) -> list[tuple[float, float]]:
+    """Slope and bias of Platt's curve for each answer, from runs that the network has not seen."""
+    said = states({f"runs_{name}": value for name, value in weights.items()}, held.inputs)
+    found = []
+    for place, goals in enumerate((held.stays, held.back)):
+        known = goals >= 0
+        if place:  # once a run, as it is asked
+            known &= np.arange(goals.shape[1])[None, :] == held.length[:, None] - 1
+        labels, given = goals[known], logit(said[..., place][known])
+        enough = min((labels == 1).sum(), (labels == 0).sum()) >= _FEWEST_ENDS
+        found.append(fit_platt(given, labels.astype(np.float64)) if enough else (1.0, 0.0))
+    return found
+
+
+def _fitted(known: Runs, *, epochs: int, seed: int) -> dict[str, np.ndarray]:
+    """The network's weights by name, as Keras fits them."""
     import keras
 
     keras.utils.set_random_seed(seed)
@@ -144,9 +193,7 @@ def fit_runs(known: Runs, *, epochs: int, seed: int) -> dict[str, np.ndarray]:
     goals = np.stack([known.stays, known.back], axis=-1)
     model.fit(known.inputs, goals, epochs=epochs, batch_size=128, verbose=0)
     kernel, recurrent, bias, top, top_bias = (np.asarray(w, np.float64) for w in model.get_weights())
-    made = {"kernel": kernel, "recurrent": recurrent, "bias": bias, "top": top, "top_bias": top_bias}
-    made |= _drifts(known)
-    return {f"runs_{name}": value for name, value in made.items()}
+    return {"kernel": kernel, "recurrent": recurrent, "bias": bias, "top": top, "top_bias": top_bias}
 
 
 def _drifts(known: Runs) -> dict[str, np.ndarray]:

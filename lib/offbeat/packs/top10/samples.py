@@ -16,6 +16,7 @@ from offbeat.evaluation.leakage import assert_disjoint
 from offbeat.packs.top10.examples import HORIZON_DAYS
 
 _FEWEST = 10  # of each label, on each side
+_EPOCH = dt.date(1970, 1, 1)
 
 
 @dataclass(frozen=True)
@@ -80,14 +81,13 @@ class Parts:
 
 
 def gather(examples: DataFrame, question: str, *, most: int, seed: int) -> Examples:
-    """Examples of a question on the driver; of more than `most`, those with the smallest hashes.
+    """Examples of a question whose label is known, on the driver; of more than `most`, those with the smallest hashes.
 
     Raises:
         InputRefused: there are too few of a label.
     """
-    mine = examples.where(F.col("question") == question).orderBy(
-        F.xxhash64("title_id", F.lit(seed)), "title_id"
-    )
+    known = examples.where((F.col("question") == question) & F.col("label").isNotNull())
+    mine = known.orderBy(F.xxhash64("title_id", F.lit(seed)), "title_id")
     rows = mine.limit(most).select(
         "title_id", "title", "title_group", F.unix_date("as_of").alias("as_of"), "dated",
         F.coalesce(F.unix_date("known_on"), F.lit(0)).alias("known_on"), "label", "numbers", "texts",
@@ -113,31 +113,37 @@ def gather(examples: DataFrame, question: str, *, most: int, seed: int) -> Examp
     )
 
 
-def split(examples: Examples, *, by: str, holdout: float, seed: int) -> Parts:
+def split(examples: Examples, *, by: str, holdout: float, seed: int, cut: dt.date | None = None) -> Parts:
     """Set test titles apart.
 
     - time: the last titles by their own day; training knows only labels of before that day.
     - entity: whole titles, by a hash of their name.
 
+    Args:
+        cut: day of an earlier split by time, which stays as it was when titles have come since.
+
     Raises:
         InputRefused: a side has too few titles of a label.
         GuardFailed: a title is on both sides.
     """
+    day: dt.date | None = None
     if by == "time":
         dated = np.sort(examples.as_of[examples.dated])
         if not len(dated):
             raise InputRefused("split by time: no title has a day of its own; use model.split.by: entity")
-        cut = int(dated[min(len(dated) - 1, int(len(dated) * (1 - holdout)))])
-        held = examples.dated & (examples.as_of >= cut)
+        day = cut or _EPOCH + dt.timedelta(
+            days=int(dated[min(len(dated) - 1, int(len(dated) * (1 - holdout)))])
+        )
+        first = (day - _EPOCH).days
+        held = examples.dated & (examples.as_of >= first)
         test = examples.take(np.flatnonzero(held))
         # Titles of the last weeks before the cut could not yet chart by then.
-        early = (examples.as_of <= cut - HORIZON_DAYS) & ~np.isin(examples.groups, np.unique(test.groups))
-        train = examples.take(np.flatnonzero(early)).labelled_on(cut)
-        day: dt.date | None = dt.date(1970, 1, 1) + dt.timedelta(days=cut)
+        early = (examples.as_of <= first - HORIZON_DAYS) & ~np.isin(examples.groups, np.unique(test.groups))
+        train = examples.take(np.flatnonzero(early)).labelled_on(first)
     else:
         share = np.array([share_of(f"{seed}|{group}") for group in examples.groups])
         test = examples.take(np.flatnonzero(share < holdout))
-        train, day = examples.take(np.flatnonzero(share >= holdout)), None
+        train = examples.take(np.flatnonzero(share >= holdout))
     assert_disjoint({"train": train.groups, "test": test.groups}, what="title")
     for name, part in (("training", train), ("test", test)):
         if min((part.labels == 1).sum(), (part.labels == 0).sum()) < _FEWEST:

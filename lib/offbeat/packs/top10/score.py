@@ -15,6 +15,7 @@ from offbeat.errors import UsageError
 from offbeat.packs.top10 import run_model
 from offbeat.packs.top10.answers import Answering
 from offbeat.packs.top10.samples import share_of
+from offbeat.packs.top10.seasons import MONTHS, gather_returns, months_of
 from offbeat.packs.top10.tables import CHARTED, RUN_FORECASTS, TITLE_EXAMPLES, TITLE_RUNS, TITLE_SCORES
 from offbeat.scoring.carrier import Carrier, carry
 from offbeat.tables import Lake
@@ -22,8 +23,8 @@ from offbeat.tabular import SavedModel, load_model, load_packed, pack_model
 from offbeat.training.registry import Registry
 
 _REASONS = 5
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_DDL = (
+_EPOCH = dt.date(1970, 1, 1)
+DDL = (
     "question string, title_id string, title string, as_of date, probability double, answer string, held_out boolean, "
     "reasons array<struct<field:string,text:string,effect:double>>"
 )
@@ -56,9 +57,9 @@ def score(lake: Lake, conf: Config, *, run_id: str, run_date: dt.datetime) -> di
     saved = load_model(folder)
     carrier = carry(lake.spark, version, pack_model(folder), loader=load_answering)
     asked = lake.read(TITLE_EXAMPLES).select(
-        "question", "title_id", "title", "title_group", "as_of", "dated", "numbers", "texts"
+        "question", "title_id", "title", "title_group", "as_of", "dated", "label", "numbers", "texts"
     )
-    scored = asked.mapInArrow(_scorer(carrier), _DDL)
+    scored = asked.mapInArrow(scorer(carrier), DDL)
     rows = scored.withColumns({"model_version": F.lit(version), "run_id": F.lit(run_id)})
     lake.overwrite(TITLE_SCORES, rows, where=f"model_version = '{version}'")
     written = lake.read(TITLE_SCORES).where(F.col("model_version") == version)
@@ -75,7 +76,9 @@ def load_answering(data: bytes) -> Any:
     return Answering(load_packed(data))
 
 
-def _scorer(carrier: Carrier) -> Any:
+def scorer(carrier: Carrier) -> Any:
+    """For `mapInArrow`: answers of examples, in the columns of `DDL`."""
+
     def work(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         answering: Any = carrier.model()
         for batch in batches:
@@ -92,7 +95,7 @@ def _scored(answering: Answering, row: dict[str, Any]) -> dict[str, Any]:
         **{name: row[name] for name in ("question", "title_id", "title", "as_of")},
         "probability": found.probability,
         "answer": "yes" if found.yes else "no",
-        "held_out": _held_out(answering.record["split"], row),
+        "held_out": row["label"] is None or _held_out(answering.record["split"], row),
         "reasons": [{"field": r.field, "text": r.text, "effect": r.effect} for r in found.reasons[:_REASONS]],
     }
 
@@ -105,18 +108,18 @@ def _held_out(split: dict[str, Any], row: dict[str, Any]) -> bool:
 
 
 def _forecast(lake: Lake, saved: SavedModel, version: str) -> int:
-    """Write a forecast of each title's latest run; gives how many."""
+    """Write a forecast of each title's run in the newest list, else of its latest; gives how many."""
     if "runs_kernel" not in saved.extra:
         return 0
     runs = run_model.gather_runs(lake.read(TITLE_RUNS))
-    newest = {runs.charts[i]: i for i in np.argsort(runs.start, kind="stable")}
+    newest = {runs.charts[i]: i for i in np.lexsort((runs.start, runs.end, runs.listed))}
     keep = np.array(sorted(newest.values()))
     said = run_model.forecast(saved.extra, runs.inputs[keep], runs.length[keep])
     more = run_model.weeks_more(saved.extra, runs.inputs[keep], runs.length[keep])
     titles = {
         row["chart_id"]: row["title"] for row in lake.read(CHARTED).select("chart_id", "title").collect()
     }
-    seasons = _seasons(lake)
+    seasons = months_of(gather_returns(lake.read(CHARTED)))
     rows = []
     for place, i in enumerate(keep):
         listed = bool(runs.listed[i])
@@ -127,23 +130,16 @@ def _forecast(lake: Lake, saved: SavedModel, version: str) -> int:
                 "title": titles[runs.charts[i]],
                 "model_version": version,
                 "state": "listed" if listed else "gone",
-                "weeks_so_far": int(runs.length[i]),
+                "weeks_so_far": int(
+                    (runs.end[i] - runs.start[i]) // 7 + 1
+                ),  # the network looks at the last ones alone
                 "stays_next": float(said[place, 0]) if listed else None,
                 "weeks_more": float(more[place]) if listed else None,
                 "comes_back": float(said[place, 1]),
-                "season": seasons.get(runs.charts[i]),
+                "season": ", ".join(MONTHS[m - 1] for m in seasons.get(runs.charts[i], ())) or None,
+                "last_week": _EPOCH + dt.timedelta(days=int(runs.end[i])),
             }
         )
     frame = lake.spark.createDataFrame(rows, RUN_FORECASTS.schema)
     lake.overwrite(RUN_FORECASTS, frame, where=f"model_version = '{version}'")
     return len(rows)
-
-
-def _seasons(lake: Lake) -> dict[str, str]:
-    """Months in which a title came back, the most frequent first."""
-    returns = lake.read(TITLE_RUNS).where("entry > 1 AND weeks_away > 8")
-    rows = returns.groupBy("chart_id", F.month("start").alias("month")).count().collect()
-    months: dict[str, list[tuple[int, int]]] = {}
-    for row in rows:
-        months.setdefault(row["chart_id"], []).append((-row["count"], row["month"]))
-    return {chart: ", ".join(_MONTHS[m - 1] for _, m in sorted(found)) for chart, found in months.items()}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from offbeat.packs.top10.examples import BEFORE, EARLY
 from offbeat.packs.top10.facts import Facts, interval, table_of
-from offbeat.packs.top10.preset import PRESET
+from offbeat.packs.top10.preset import AS_FILM, PRESET
+from offbeat.packs.top10.run_figures import BACK, STAYS
 from offbeat.packs.top10.use_sections import joins_section, pictures_section, uses_sections
 from offbeat.reports import charts, form, parts
 from offbeat.reports.form import Column
@@ -123,7 +124,7 @@ def _leaks_section(facts: Facts) -> Section:
 
 def _runs_section(facts: Facts) -> Section:
     title, name = "How long it stays, whether it comes back", "runs"
-    rows = [r for r in facts.figures if r["question"] in ("stays_next_week", "comes_back")]
+    rows = [r for r in facts.figures if r["question"] in (STAYS, BACK)]
     if not rows:
         return Section(
             name,
@@ -135,10 +136,12 @@ def _runs_section(facts: Facts) -> Section:
             ],
         )
     made = [
-        table_of([r for r in rows if r["question"] == q], f"runs-{q.replace('_', '-')}", said)
-        for q, said in (
-            ("stays_next_week", "Is it listed next week?"),
-            ("comes_back", "Once gone, is it back within half a year?"),
+        table_of(
+            [r for r in rows if r["question"] == q], f"runs-{q.replace('_', '-')}", said, counted=counted
+        )
+        for q, said, counted in (
+            (STAYS, "Is it listed next week?", ("weeks of runs", "listed next week")),
+            (BACK, "Once gone, is it back within half a year?", ("ends of runs", "back")),
         )
         if any(r["question"] == q for r in rows)
     ]
@@ -146,7 +149,9 @@ def _runs_section(facts: Facts) -> Section:
         name,
         title,
         made,
-        intro="A GRU goes over the weeks of a run; judged on runs that began after those it learned from.",
+        intro="A GRU goes over the weeks of a run, of one title and season; judged on runs that began after those it "
+        "learned from, intervals over draws of whole runs. A title is back with whichever season; the end of a season "
+        "while another is still listed is no end.",
     )
 
 
@@ -163,10 +168,11 @@ def _preset_section(facts: Facts) -> Section:
                 )
             ],
         )
-    n = rows[0]["positives"]
-    note = parts.callout(
-        f"n = {n} charting films: the intervals are as wide as so few films make them.", tone="warn"
-    )
+    as_film = facts.value(PRESET, AS_FILM, "share_charting", "preset")
+    n, of = next((r["positives"], r["n"]) for r in rows if r["model"] != AS_FILM)
+    matched = f"n = {n}: {n} of {form.count(of)} titles matched by title alone"
+    matched += f", {as_film['positives']} of them as films" if as_film else ""
+    note = parts.callout(f"{matched}. The intervals are as wide as so few make them.", tone="warn")
     return Section(
         name,
         title,

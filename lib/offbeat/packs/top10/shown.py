@@ -14,7 +14,7 @@ from offbeat.packs.top10.prepare import LISTS
 from offbeat.packs.top10.tables import CHARTED, TITLE_MATCHES, TITLES
 from offbeat.packs.top10.weekly import list_weeks
 from offbeat.tables import Lake
-from offbeat.tables.contract import EVENTS
+from offbeat.tables.contract import EVENTS, INGESTED
 
 RAW, CLEANED = "raw", "cleaned"
 _MOST = 20_000
@@ -72,7 +72,8 @@ def gather_shown(lake: Lake) -> list[Shown]:
 
 
 def _raw(lake: Lake, titles: DataFrame) -> DataFrame:
-    lines = lake.read(EVENTS).select("entity", "event_id").join(list_weeks(lake.read(EVENTS)), "event_id")
+    events = lake.read(EVENTS)
+    lines = events.select("entity", "event_id").join(list_weeks(events, lake.read(INGESTED)), "event_id")
     written = lines.groupBy("entity").agg(
         F.first("title").alias("title"),
         F.count("*").alias("weeks"),
@@ -144,7 +145,7 @@ def top(groups: Iterable[Group], most: int) -> list[Group]:
 
 
 def rows_of(groups: Iterable[Group]) -> list[dict[str, Any]]:
-    """Groups as rows of a table."""
+    """Groups as rows of a table: some of their titles and cast to read, all of them to search."""
     return [
         {
             "view": g.view,
@@ -153,7 +154,13 @@ def rows_of(groups: Iterable[Group]) -> list[dict[str, Any]]:
             "weeks": g.weeks,
             "metascore": g.metascore,
             "which": ", ".join(t.title for t in g.titles[:5]),
-            "cast": ", ".join(sorted({c for t in g.titles for c in t.cast})[:12]),
+            "cast": ", ".join(_cast(g)[:12]),
+            "all_titles": ", ".join(t.title for t in g.titles),
+            "all_cast": ", ".join(_cast(g)),
         }
         for g in groups
     ]
+
+
+def _cast(group: Group) -> list[str]:
+    return sorted({name for title in group.titles for name in title.cast})

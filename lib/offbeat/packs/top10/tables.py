@@ -128,8 +128,8 @@ TITLE_EXAMPLES = Table(
         Col(
             "dated", "boolean", "whether as_of is the title's own; else the day of the first list", null=False
         ),
-        Col("known_on", "date", "first day on which the label was certain to be 1; null where it is 0"),
-        Col("label", "int", "1: it charted afterwards", null=False),
+        Col("known_on", "date", "first day on which a list had it afterwards; null where none had"),
+        Col("label", "int", "1: it charted afterwards; null: its four weeks are not over yet"),
         Col(
             "numbers",
             "map<string,double>",
@@ -156,7 +156,7 @@ TITLE_SCORES = Table(
         Col("title", "string", "its title", null=False),
         Col("as_of", "date", "day up to which everything is known", null=False),
         Col("probability", "double", "calibrated probability that it charts", null=False),
-        Col("answer", "string", "yes or no, by the threshold that validation set", null=False),
+        Col("answer", "string", "yes from a probability of 0.5 on, else no", null=False),
         Col("held_out", "boolean", "whether neither the model nor its calibration has seen it", null=False),
         Col(
             "reasons",
@@ -209,6 +209,7 @@ RUN_FORECASTS = Table(
         Col("weeks_more", "double", "expected further weeks of the run; null where it is gone"),
         Col("comes_back", "double", "probability of another run within half a year of leaving", null=False),
         Col("season", "string", "months of its earlier returns; null where there were none"),
+        Col("last_week", "date", "last week of the run"),
     ),
     key=("session_id", "model_version"),
 )

@@ -22,7 +22,7 @@ from offbeat.packs.top10.options import Options
 from offbeat.packs.top10.samples import Parts, gather, split
 from offbeat.packs.top10.tables import CHARTED, TITLE_EXAMPLES, TITLE_RUNS
 from offbeat.tables import Lake
-from offbeat.tabular import load_model, save_model
+from offbeat.tabular import Model, load_model, save_model
 from offbeat.tabular.ensembles import Bundle
 from offbeat.training.registry import Registry
 
@@ -76,14 +76,23 @@ def save(
     last_week: dt.date,
     extra: dict[str, np.ndarray],
 ) -> tuple[str, dict[str, Any]]:
-    """Write both questions' champions as one version; gives it, and what stands beside it.
+    """Write the models of both questions as one version; gives it, and what stands beside it.
+
+    A question's champion goes by the question's name, the others by both: they are judged beside it.
 
     Args:
         parts, learned: by question.
         extra: people and, where there is one, the network of weekly runs.
     """
     options = Options.of(conf.model.settings)
-    bundle = Bundle(QUESTIONS, tuple(learned[q].models[learned[q].champion] for q in QUESTIONS))
+    members: dict[str, Model] = {q: learned[q].models[learned[q].champion] for q in QUESTIONS}
+    members |= {
+        f"{q}:{name}": model
+        for q in QUESTIONS
+        for name, model in learned[q].models.items()
+        if name != learned[q].champion
+    }
+    bundle = Bundle(tuple(members), tuple(members.values()))
     record = _record(conf, parts, learned, last_week)
     backgrounds = {
         f"background_{q}": _background(parts[q], learned[q], options, conf.model.seed) for q in QUESTIONS
@@ -163,11 +172,14 @@ def _background(parts: Parts, learned: Learned, options: Options, seed: int) -> 
 
 
 def _people(examples: DataFrame) -> dict[str, np.ndarray]:
-    """People and companies with what they did so far; of very many, those with the most titles."""
+    """People and companies with what they did so far; of very many, those with the most titles.
+
+    A title of the last weeks counts as one, as it does for a title that comes after it.
+    """
     counted = (
         people_of(examples.where(F.col("question") == BEFORE))
         .groupBy("role", "person")
-        .agg(F.min("name").alias("name"), F.count("*").alias("tries"), F.sum("label").alias("charted"))
+        .agg(F.min("name").alias("name"), F.count("*").alias("tries"), F.count("known_on").alias("charted"))
         .orderBy(F.desc("tries"), "role", "person")
         .limit(_MOST_PEOPLE)
         .collect()

@@ -6,6 +6,7 @@ from markupsafe import Markup
 
 from offbeat.packs.top10 import pictures, uses
 from offbeat.packs.top10.facts import Facts, interval
+from offbeat.packs.top10.seasons import METRIC, QUESTION
 from offbeat.reports import charts, form, parts
 from offbeat.reports.form import Column
 from offbeat.reports.page import Section
@@ -107,14 +108,20 @@ def _ranking(facts: Facts) -> Section:
         )
     columns = [
         Column("title", "title"),
+        Column("first_week", "new in the week of", "day"),
+        Column("again", "early model: listed again", "share"),
+        Column("state", "now"),
         Column("weeks_so_far", "weeks so far", "count"),
         Column("weeks_more", "further weeks expected", "number"),
         Column("stays_next", "listed next week", "share"),
-        Column("again", "early model", "share"),
         Column("comes_back", "back once gone", "share"),
     ]
     table = parts.table(
-        facts.newest, columns, caption="Titles of the newest lists, the longest expected first", name="newest"
+        facts.newest,
+        columns,
+        caption="New releases, the likeliest to be listed again first; then the other titles of the newest lists",
+        name="newest",
+        note="New: first listed in the last four weeks, and in the main catalogue. What became of it is not known yet.",
     )
     return Section(name, title, [*_weeks_error(facts), table])
 
@@ -128,8 +135,8 @@ def _weeks_error(facts: Facts) -> list[Markup]:
         return []
     return [
         parts.callout(
-            f"After the first week of {form.count(mine['n'])} later runs, further weeks were off by "
-            f"{form.number(mine['value'])} on average; the median of earlier runs by {form.number(usual['value'])}."
+            f"After the first week of {form.count(mine['n'])} later runs, further weeks were off by {interval(mine)} "
+            f"on average; the median of earlier runs by {interval(usual)}."
         )
     ]
 
@@ -186,6 +193,7 @@ def _returns(facts: Facts) -> Section:
     columns = [
         Column("title", "title"),
         Column("comes_back", "back within half a year of leaving", "share"),
+        Column("last_week", "last week in the lists", "day"),
         Column("weeks_so_far", "weeks of its last run", "count"),
         Column("season", "months of earlier returns"),
     ]
@@ -199,10 +207,11 @@ def _returns(facts: Facts) -> Section:
     )
     made = [
         parts.callout(said),
+        parts.callout(_season_said(facts)),
         parts.table(
             facts.returning,
             columns,
-            caption="Titles that have left, the likeliest to return first",
+            caption="Titles that left in the last half year, the likeliest to return first",
             name="returning",
         ),
     ]
@@ -211,11 +220,29 @@ def _returns(facts: Facts) -> Section:
             facts.months,
             label="month",
             value="returns",
-            title="returns after eight weeks and more",
+            title="returns after more than eight weeks",
             kind="count",
         )
         made.append(parts.figure(chart, title="Months of returns", name="return-months"))
     return Section(name, title, made)
+
+
+def _season_said(facts: Facts) -> str:
+    """How well the months of a title's earlier returns told those of later ones."""
+    own, usual, truth = (
+        facts.value(QUESTION, model, METRIC, "time") for model in ("own_months", "all_months", "true_season")
+    )
+    if own is None or usual is None:
+        said = "Season: no held-out return is of a title that had come back before, so the months are not judged."
+    else:
+        said = (
+            f"Season: of {form.count(own['n'])} held-out returns of titles that had come back before, "
+            f"{own['positives']} fell in a month of an earlier return, a share of {interval(own)}; by the months of "
+            f"all returns it would be {interval(usual)}."
+        )
+    if truth is not None:
+        said += f" Of {truth['n']} seasonal titles, {truth['positives']} had come back in their true month."
+    return said
 
 
 def joins_section(facts: Facts) -> Section:

@@ -14,10 +14,13 @@ from pyspark.sql import functions as F
 
 from offbeat.evaluation.intervals import wilson_interval
 from offbeat.packs.top10.examples import BEFORE, EARLY
+from offbeat.packs.top10.run_model import BACK_WEEKS
 from offbeat.packs.top10.samples import Examples
+from offbeat.packs.top10.weekly import returns_of
 
 _FEWEST = 8  # titles of a group that a share is said of
 _SHOWN = 15
+_NEWEST = 40  # titles of the newest lists: four of ten
 
 
 @dataclass(frozen=True)
@@ -181,18 +184,26 @@ def quartiles(early: Examples) -> list[dict[str, Any]]:
     return rows
 
 
-def newest_ranked(scores: DataFrame, forecasts: DataFrame, matches: DataFrame) -> list[dict[str, Any]]:
-    """Titles of the newest lists by how many further weeks are expected, with what the early model says of them.
+def newest_ranked(
+    scores: DataFrame, forecasts: DataFrame, matches: DataFrame, examples: DataFrame
+) -> list[dict[str, Any]]:
+    """New releases by what the early model says of them, then other titles of the newest lists by further weeks.
+
+    New is what was first listed in the last four weeks: whether it is listed again is not known yet.
 
     Args:
         matches: of titles of the lists with the main catalogue.
     """
-    listed = forecasts.where("state = 'listed'")
     pairs = matches.select(F.col("left_id").alias("chart_id"), "title_id")
+    new = examples.where((F.col("question") == EARLY) & F.col("label").isNull()).select("title_id", "as_of")
     early = scores.where(F.col("question") == EARLY).select("title_id", F.col("probability").alias("again"))
-    rows = listed.join(pairs.join(early, "title_id"), "chart_id", "left")
-    shown = rows.select("title", "weeks_so_far", "stays_next", "weeks_more", "comes_back", "again")
-    return [row.asDict() for row in shown.orderBy(F.desc("weeks_more"), "title").limit(_SHOWN).collect()]
+    found = forecasts.join(pairs.join(new.join(early, "title_id"), "title_id"), "chart_id", "left")
+    rows = found.where("state = 'listed' OR again IS NOT NULL").select(
+        "title", "state", F.col("as_of").alias("first_week"), "again",
+        "weeks_so_far", "stays_next", "weeks_more", "comes_back",
+    )  # fmt: skip
+    best = rows.orderBy(F.desc_nulls_last("again"), F.desc_nulls_last("weeks_more"), "title")
+    return [row.asDict() for row in best.limit(_NEWEST).collect()]
 
 
 def to_feature(scores: DataFrame, examples: DataFrame) -> list[dict[str, Any]]:
@@ -216,13 +227,16 @@ def to_feature(scores: DataFrame, examples: DataFrame) -> list[dict[str, Any]]:
 
 
 def returning(forecasts: DataFrame) -> list[dict[str, Any]]:
-    """Titles that have left the lists and are likeliest to come back."""
-    rows = forecasts.where("state = 'gone'").orderBy(F.desc("comes_back"), "title").limit(_SHOWN)
-    return [row.asDict() for row in rows.select("title", "comes_back", "weeks_so_far", "season").collect()]
+    """Titles that have left the lists in the last half year and are likeliest to come back."""
+    newest = forecasts.agg(F.max("last_week").alias("newest"))
+    open_yet = F.col("last_week") > F.date_sub("newest", 7 * BACK_WEEKS)
+    gone = forecasts.where("state = 'gone'").crossJoin(newest).where(open_yet)
+    rows = gone.orderBy(F.desc("comes_back"), "title").limit(_SHOWN)
+    shown = rows.select("title", "comes_back", "last_week", "weeks_so_far", "season")
+    return [row.asDict() for row in shown.collect()]
 
 
-def return_months(runs: DataFrame) -> list[dict[str, Any]]:
-    """Returns after eight weeks and more away, by month."""
-    back = runs.where("entry > 1 AND weeks_away > 8")
-    rows = back.groupBy(F.month("start").alias("month")).count().orderBy("month").collect()
+def return_months(charted: DataFrame) -> list[dict[str, Any]]:
+    """Returns of titles after more than eight weeks away, by month."""
+    rows = returns_of(charted).groupBy(F.month("week").alias("month")).count().orderBy("month").collect()
     return [{"month": f"{row['month']:02d}", "returns": row["count"]} for row in rows]

@@ -9,18 +9,27 @@ from offbeat.packs.top10.normalize import norm_title
 from offbeat.packs.top10.tables import CHARTED, TITLE_RUNS
 
 COVARIATES = ("category", "show_title", "weekly_hours_viewed")
+AWAY_WEEKS = 8
+"""Away for longer, a title that is listed again has come back."""
 _HOURS = "double"
 
 
-def list_weeks(events: DataFrame) -> DataFrame:
+def list_weeks(events: DataFrame, ingested: DataFrame) -> DataFrame:
     """One row per line of a list: chart_id, title, norm_title, kind, category, week, rank, hours, event_id.
 
-    Hours that a list doesn't give are null, never zero.
+    Hours that a list doesn't give are null, never zero. Of a line that several files have, as they do where a newer one
+    spells a title otherwise, the one that was taken last stands.
+
+    Args:
+        ingested: when each batch was taken.
     """
     covariate = {name: F.trim(F.col("covariates")[name]) for name in COVARIATES}
     hours = F.expr(f"try_cast(covariates['weekly_hours_viewed'] AS {_HOURS})")
-    lines = events.select(
+    taken = ingested.groupBy("ingest_batch").agg(F.max("taken_at").alias("taken_at"))
+    lines = events.join(taken, "ingest_batch", "left").select(
         "event_id",
+        "taken_at",
+        "source_file",
         covariate["show_title"].alias("title"),
         norm_title(covariate["show_title"]).alias("norm_title"),
         F.when(covariate["category"].startswith("TV"), "tv").otherwise("film").alias("kind"),
@@ -30,7 +39,13 @@ def list_weeks(events: DataFrame) -> DataFrame:
         F.when(hours > 0, hours).alias("hours"),
     )
     named = lines.where(F.col("title").isNotNull() & F.col("rank").isNotNull())
-    return named.withColumn("chart_id", F.concat_ws("|", "kind", "norm_title"))
+    newest_first = Window.partitionBy("category", "week", "rank").orderBy(
+        F.desc_nulls_last("taken_at"), F.desc_nulls_last("source_file"), "event_id"
+    )
+    newest = named.withColumn("_place", F.row_number().over(newest_first)).where("_place = 1")
+    return newest.drop("_place", "taken_at", "source_file").withColumn(
+        "chart_id", F.concat_ws("|", "kind", "norm_title")
+    )
 
 
 def build_charted(lines: DataFrame) -> DataFrame:
@@ -88,3 +103,11 @@ def build_runs(sessions: DataFrame, lines: DataFrame) -> DataFrame:
             "weeks_away": (F.datediff("start", before) / 7).cast("double"),
         }
     ).select(*TITLE_RUNS.column_names)
+
+
+def returns_of(charted: DataFrame) -> DataFrame:
+    """Weeks in which a title came back, whichever season: chart_id, week, after more than eight weeks away."""
+    weeks = charted.select("chart_id", F.explode("weeks").alias("_week")).select("chart_id", "_week.week")
+    before = F.lag("week").over(Window.partitionBy("chart_id").orderBy("week"))
+    away = weeks.withColumn("_before", before).where(F.datediff("week", "_before") > 7 * AWAY_WEEKS)
+    return away.select("chart_id", "week")
