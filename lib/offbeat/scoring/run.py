@@ -77,6 +77,8 @@ class Scorer:
     def write_batch(self, changes: DataFrame, batch_id: int, query_id: str) -> None:
         """Score one batch of the change feed of sessions; a batch that is tried again writes once."""
         latest, n_gone = _latest(changes)
+        if latest is None:  # what maintain has rewritten
+            return
         gone = latest.where("_change_type = 'delete'").select("session_id")
         there = latest.where("_change_type <> 'delete'")
         self._score(there, gone, batch_id, (f"score:{query_id}", batch_id))
@@ -237,12 +239,14 @@ def _score_whole(lake: Lake, scorer: Scorer, name: str, version: str) -> Start:
     return start
 
 
-def _latest(changes: DataFrame) -> tuple[DataFrame, int]:
-    """The last state of each session in a batch of its changes, and how many of them are gone."""
+def _latest(changes: DataFrame) -> tuple[DataFrame | None, int]:
+    """The last state of each session in a batch of its changes, and how many of them are gone; None of no change."""
     facts = changes.agg(
         F.count_if(F.col("_change_type") == "delete").alias("deleted"),
         (F.max("_commit_version") == F.min("_commit_version")).alias("one_commit"),
     ).collect()[0]
+    if facts["one_commit"] is None:
+        return None, 0
     if facts["one_commit"] and not facts["deleted"]:  # the first batch: every session once, nothing to sort
         return changes.where("_change_type <> 'update_preimage'"), 0
     rank = F.when(F.col("_change_type") == "delete", 0).otherwise(1)  # within a commit, what replaced it
