@@ -22,6 +22,17 @@ def plan(tmp_path, monkeypatch):
     return lambda *args: (cli.main(["generate", *args, "--dry-run", "--json"]), used)
 
 
+def test_a_run_date_without_a_time_stands_for_the_end_of_its_day():
+    parser = cli.build_parser("ingest")
+
+    def run_date(text):
+        return parser.parse_args(["--config", "c.yaml", "--run-date", text]).run_date.isoformat()
+
+    assert run_date("2026-07-31") == "2026-07-31T23:59:59.999999+00:00"
+    assert run_date("2026-07-31T12:00:00") == "2026-07-31T12:00:00+00:00"
+    assert run_date("2026-07-31T00:00:00+02:00") == "2026-07-30T22:00:00+00:00"
+
+
 def test_generate_takes_a_packs_name_and_fault_rates(plan, capsys):
     status, used = plan("tvm", "--fault-rate", "swap=0.02, drop=0.03", "--set", "generate.rows=10")
     assert status == 0

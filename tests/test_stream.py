@@ -69,9 +69,7 @@ def test_a_wish_to_stop_lets_the_step_at_work_finish_and_no_other_begin():
     assert steps.done == ["ingest"]
 
 
-def test_nothing_at_the_source_yet_is_waited_for_and_a_wrong_one_is_not():
-    steps = Steps(InputRefused("source x: no file there; …"), 3, 0)
-    assert steps.run()["rows_in"] == 3
+def test_a_source_that_is_refused_ends_the_stream():
     with pytest.raises(InputRefused, match="no column"):
         Steps(InputRefused("source x: no column e"), 3).run()
 

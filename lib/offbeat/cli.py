@@ -76,7 +76,9 @@ def _add_arguments(parser: argparse.ArgumentParser, verb: str) -> None:
             "--set", action="append", default=[], metavar="KEY=VALUE", help="override path.to.key=value"
         )
         parser.add_argument(
-            "--run-date", type=_instant, help="UTC instant that the run stands for; default: now"
+            "--run-date",
+            type=_run_date,
+            help="UTC instant that the run stands for; a date stands for its end; default: now",
         )
         parser.add_argument("--dry-run", action="store_true", help="print plan and targets, write nothing")
     if verb == "generate":
@@ -152,6 +154,15 @@ def _instant(text: str) -> dt.datetime:
     return (
         found.replace(tzinfo=dt.timezone.utc) if found.tzinfo is None else found.astimezone(dt.timezone.utc)
     )
+
+
+def _run_date(text: str) -> dt.datetime:
+    """An instant; a date stands for its end, so that its own events are none of the future."""
+    try:
+        day = dt.date.fromisoformat(text)
+    except ValueError:
+        return _instant(text)
+    return dt.datetime.combine(day, dt.time.max, dt.timezone.utc)
 
 
 def main(argv: Sequence[str] | None = None, *, verb: str | None = None) -> int:

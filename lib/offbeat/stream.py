@@ -16,8 +16,6 @@ from threading import Event
 from types import FrameType
 from typing import Any
 
-from offbeat.errors import InputRefused
-
 log = logging.getLogger(__name__)
 
 Summary = dict[str, Any]
@@ -56,7 +54,8 @@ def run(
     """Go round until `stop` is set; a step that has begun is finished.
 
     Args:
-        ingest: takes what is new, for a run date; adds to the list when that had come, milliseconds since 1970.
+        ingest: takes what is new, nothing where nothing is there yet, for a run date; adds to the list when that had
+            come, milliseconds since 1970.
         follow: the steps that can follow now, by name; the first round does them whatever has come.
         every_s: from the beginning of a round to that of the next, at least.
         run_date: what future times are judged against; the clock where not given.
@@ -69,7 +68,8 @@ def run(
     is_behind, done = True, 0  # a run before this one may have left something undone
     while not stop.is_set():
         began = time.monotonic()
-        found, arrivals = _take(ingest, run_date)
+        arrivals: list[int] = []
+        found = ingest(run_date or dt.datetime.now(dt.timezone.utc), arrivals)
         steps = follow()
         if is_behind or found.get("rows_in") or len(steps) > done:
             is_behind, done = not _follow(steps, found, stop), len(steps)
@@ -83,20 +83,6 @@ def run(
         stop.wait(max(0.0, every_s - (time.monotonic() - began)))
     log.info("stream: stopped; the same command goes on from here")
     return totals
-
-
-def _take(
-    ingest: Callable[[dt.datetime, list[int]], Summary], run_date: dt.datetime | None
-) -> tuple[Summary, list[int]]:
-    """What has come; nothing where there is nothing at the source yet."""
-    arrivals: list[int] = []
-    try:
-        return ingest(run_date or dt.datetime.now(dt.timezone.utc), arrivals), arrivals
-    except InputRefused as error:
-        if "no file there" not in str(error) and "no rows in it" not in str(error):
-            raise
-        log.debug("stream: %s", error)
-        return {}, arrivals
 
 
 def _follow(steps: Steps, found: Summary, stop: Event) -> bool:

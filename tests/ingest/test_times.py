@@ -127,6 +127,15 @@ def test_a_pattern_is_taken_at_its_word(spark):
         time_zone="America/New_York",
     )
     assert zoned == ["2015-05-17 08:05:00"]
+    open_zone = parsed(
+        spark,
+        ["2024-07-15 12:00 [a]", "2024-07-15 12:00+00:00 [a]"],
+        StringType(),
+        "string",
+        time_format="yyyy-MM-dd HH:mm[XXX]' [a]'",
+        time_zone="Europe/Berlin",
+    )
+    assert open_zone == ["2024-07-15 10:00:00", "2024-07-15 12:00:00"]
 
 
 def test_columns_with_types(spark):
@@ -138,6 +147,9 @@ def test_columns_with_types(spark):
     assert parsed(spark, [when.date()], DateType(), "date", **berlin) == ["2024-07-14 22:00:00"]
     assert parsed(spark, [1721044800, 1721044800000], LongType(), "bigint") == ["2024-07-15 12:00:00"] * 2
     assert parsed(spark, [1721044800.25], DoubleType(), "double") == ["2024-07-15 12:00:00.25"]
+    keys = [20240715, 20240715120000, -(2**63), 20241315]  # a day, with its clock, pandas' NaT, and no day
+    wanted = ["2024-07-14 22:00:00", "2024-07-15 10:00:00", None, "1970-08-23 06:35:15"]
+    assert parsed(spark, keys, LongType(), "bigint", **berlin) == wanted
 
 
 def test_digits_beyond_the_microsecond_are_told(spark):
@@ -147,6 +159,7 @@ def test_digits_beyond_the_microsecond_are_told(spark):
         "2024-03-01T10:00:00.123456780Z",
         "2024-03-01",
         "1709287200",
+        "1.7092872e9",
     ]
     frame = spark.createDataFrame(list(enumerate(values)), "place int, value string").coalesce(1)
     rest = (
@@ -154,4 +167,6 @@ def test_digits_beyond_the_microsecond_are_told(spark):
         .orderBy("place")
         .collect()
     )
-    assert [row["rest"] for row in rest] == ["789", "7", "78", "", ""]
+    assert [row["rest"] for row in rest] == ["789", "7", "78", "", "", ""]
+    double = frame.select(beyond_micros(F.lit(1709287200.1234567), DoubleType()).alias("rest"))
+    assert {row["rest"] for row in double.collect()} == {""}

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from types import SimpleNamespace
 
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from offbeat.sessions import pieces
 from offbeat.sessions.cut import Cutter
 from offbeat.sessions.rules import Rules
 from tests.sessions.logs import clock_of, event, oracle_rules
@@ -122,6 +124,16 @@ def test_covariates_come_by_name():
         ("b", "2"),
         ("z", "1"),
     ]
+
+
+def test_more_than_one_array_holds_is_refused_and_not_cut_off(monkeypatch):
+    class Chunks(list):  # more than 2 GiB of text stay in several
+        combine_chunks = to_batches = lambda self: self
+
+    batch = to_batch([event("1", "a", 0)])
+    monkeypatch.setattr(pieces, "pa", SimpleNamespace(Table=SimpleNamespace(from_batches=Chunks)))
+    with pytest.raises(OverflowError, match=r"more than 2 GiB .* sessions\.max_events"):
+        pieces.joined([batch, batch])
 
 
 def test_a_long_session_is_put_together_once():

@@ -50,26 +50,35 @@ def _plan(job: Job, seen: Seen, batch: Batch) -> None:
     job.lake.ensure(EVENTS, QUARANTINE)
     if job.rewrite is not None:
         job.rewrite.keep()
-    ledger.plan(job.lake, batch, seen=seen, run_date=job.run_date)
+    ledger.plan(job.lake, batch, seen=seen)
 
 
 def finish_open(job: Job) -> Counts:
-    """Finish the batch that a killed run has left, under its id; files that are gone or changed since are left out."""
+    """Finish the batch that a killed run has left, under its id, by its clock and as a whole.
+
+    Files that are gone or changed since are left out; so are those of a batch with bounds, which are taken again when
+    the same bounds are given again.
+    """
     batch = ledger.open_batch(job.lake)
     if batch is None:
         return {}
+    job = replace(job, run_date=batch.taken_at, time_from=None, time_to=None)
     log.info("ingest: finishing batch %s, which another run left", batch.id)
     there = news.find_again(job)
     kept = tuple(there[one.file.content_hash] for one in batch.files if one.file.content_hash in there)
     gone = tuple(one for one in batch.files if one.file.content_hash not in there)
     published = publish.is_published(job.lake, batch.id)
     if gone:
-        log.warning("ingest: %d files of it are gone or changed, first %s", len(gone), gone[0].file.path)
-        if published:  # the events of all files came in one commit
-            ledger.finish(job.lake, Batch(batch.id, gone), {}, run_date=job.run_date)
+        log.warning(
+            "ingest: %d files of it are gone, changed, or were to be taken in part, first %s",
+            len(gone), gone[0].file.path,
+        )  # fmt: skip
+        if published:  # the events of all files came in one commit, their refused rows in the one before
+            ledger.finish(job.lake, replace(batch, files=gone), {})
         else:
-            ledger.forget(job.lake, Batch(batch.id, gone))
-    return _take(job, Batch(batch.id, kept), seen=Seen.nothing(), check=not published) if kept else {}
+            publish.forget_refused(job.lake, batch.id, [one.file.path for one in gone])
+            ledger.forget(job.lake, replace(batch, files=gone))
+    return _take(job, replace(batch, files=kept), seen=Seen.nothing(), check=not published) if kept else {}
 
 
 def _take(
@@ -136,11 +145,11 @@ def _publish(job: Job, batch: Batch, rows: DataFrame, counts: dict[str, dict[str
     # Read again, as a part of the time or a table is, most are known.
     again = job.is_bounded or any(source.format in ("delta", "jdbc") for source in job.conf.source)
     dedupe = job.conf.sessions.dedupe
+    if any(one["quarantined"] for one in counts.values()):  # first: where events are, all is
+        publish.merge_quarantine(job.lake, rows, batch.id, run_date=job.run_date, may_be_old=again)
     publish.append_events(job.lake, events, known, batch.id, dedupe=dedupe, may_be_old=again)
-    if any(one["quarantined"] for one in counts.values()):
-        publish.merge_quarantine(job.lake, rows, batch.id, run_date=job.run_date)
     done = _with_duplicates(counts, publish.events_by_file(job.lake, batch.id))
-    ledger.finish(job.lake, batch, done, run_date=job.run_date)
+    ledger.finish(job.lake, batch, done)
     return done
 
 
@@ -172,12 +181,12 @@ def _parsed(job: Job, batch: Batch, seen: Seen) -> tuple[DataFrame, Kinds]:
         )
         kinds[name] = columns.kinds_of(groups, source, before=seen.columns.get(name))
         applied = (contract.apply(rows, source, newest=job.newest, oldest=oldest) for rows in groups)
-        labelled = (labels.add_labels(frame, source) for frame in applied)
+        named = (identity.add_event_id(frame, dedupe=job.conf.sessions.dedupe) for frame in applied)
+        labelled = (labels.add_labels(frame, source) for frame in named)
         frames += [frame.withColumn("source", F.lit(name)) for frame in labelled]
     if not frames:
         raise sources.no_rows([one.file for one in batch.files])
-    rows = functools.reduce(DataFrame.unionByName, frames)
-    rows = _within(job, identity.add_event_id(rows, dedupe=job.conf.sessions.dedupe))
+    rows = _within(job, functools.reduce(DataFrame.unionByName, frames))
     return (rows if job.rewrite is None else job.rewrite.apply(rows)), kinds
 
 

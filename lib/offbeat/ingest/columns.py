@@ -22,7 +22,7 @@ from offbeat.config import Columns, Source
 from offbeat.errors import InputRefused, UsageError
 from offbeat.ingest.formats import sequences, xes
 from offbeat.ingest.rows import Rows
-from offbeat.ingest.times import AUTO, assert_format, is_time_type
+from offbeat.ingest.times import AUTO, NanosText, assert_format, is_time_type
 
 _SHOWN_COLUMNS = 30
 _NESTED = (ArrayType, BinaryType, MapType, StructType)
@@ -126,4 +126,6 @@ def _kind(kind: DataType) -> str:
     if isinstance(kind, NumericType):
         whole = isinstance(kind, IntegralType) or (isinstance(kind, DecimalType) and kind.scale == 0)
         return "whole number" if whole else "fraction"
+    if isinstance(kind, NanosText):
+        return kind.kind
     return "text" if isinstance(kind, StringType) else kind.simpleString()

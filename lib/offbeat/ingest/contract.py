@@ -7,20 +7,14 @@ from collections.abc import Sequence
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
-from pyspark.sql.types import (
-    ArrayType,
-    MapType,
-    StringType,
-    StructType,
-)
+from pyspark.sql.types import StringType
 
 from offbeat.config import Columns, Source
 from offbeat.ingest.columns import assert_columns, assert_types, columns_of, named_columns
+from offbeat.ingest.labels import as_label
 from offbeat.ingest.pseudonyms import hide
 from offbeat.ingest.rows import Rows
 from offbeat.ingest.times import beyond_micros, parse_time
-
-_TRUE, _FALSE = ("1", "1.0", "true"), ("0", "0.0", "false")
 
 
 def apply(
@@ -78,13 +72,13 @@ def _values(rows: Rows, source: Source, columns: Columns) -> dict[str, Column]:
         raw_time = rows.value(columns.time)
         time = parse_time(raw_time, kind, time_format=source.time_format, time_zone=source.time_zone)
         time_rest = beyond_micros(raw_time, kind)
-        time_text = _filled(_text(rows, columns.time))
-    entity = [_filled(_text(rows, name)) for name in columns.entity]
+        time_text = _filled(rows.text(columns.time))
+    entity = [_filled(rows.text(name)) for name in columns.entity]
     return {
         "entity": _joined(entity, whole=True),
         "event_time": time,
         "_time_text": time_text,
-        "event": _joined([_filled(_text(rows, name)) for name in columns.event], whole=False),
+        "event": _joined([_filled(rows.text(name)) for name in columns.event], whole=False),
         "position": _position(rows, columns),
         "_position_text": _optional(rows, columns.position),
         "label": _label(rows, columns, source),
@@ -118,18 +112,13 @@ def _reasons(columns: Columns, newest: dt.datetime, oldest: dt.datetime | None) 
     return F.array_compact(F.array(*(F.when(condition, F.lit(reason)) for condition, reason in found)))
 
 
-def _text(rows: Rows, name: str) -> Column:
-    kind = rows.types.get(name, StringType())
-    return rows.value(name) if isinstance(kind, StringType) else rows.value(name).cast("string")
-
-
 def _filled(text: Column) -> Column:
     """The text; null where there is nothing but blanks in it."""
     return F.when(F.trim(text) != "", text)
 
 
 def _optional(rows: Rows, name: str | None) -> Column:
-    return F.lit(None).cast("string") if name is None else _filled(_text(rows, name))
+    return F.lit(None).cast("string") if name is None else _filled(rows.text(name))
 
 
 def _joined(parts: Sequence[Column], *, whole: bool) -> Column:
@@ -151,14 +140,13 @@ def _position(rows: Rows, columns: Columns) -> Column:
         return F.col("line")
     if columns.position is None:
         return F.lit(None).cast("bigint")
-    return F.trim(_text(rows, columns.position)).try_cast("bigint")
+    return F.trim(rows.text(columns.position)).try_cast("bigint")
 
 
 def _label(rows: Rows, columns: Columns, source: Source) -> Column:
     if columns.label is None:
         return F.lit(source.label).cast("int")
-    word = F.lower(F.trim(_text(rows, columns.label)))
-    return F.when(word.isin(*_TRUE), 1).when(word.isin(*_FALSE), 0).cast("int")
+    return as_label(rows.text(columns.label))
 
 
 def _covariates(rows: Rows, columns: Columns, source: Source) -> Column:
@@ -170,7 +158,7 @@ def _covariates(rows: Rows, columns: Columns, source: Source) -> Column:
     names = sorted(set(rows.names) - used if keep else set(columns.covariates))
     if not names:
         return F.lit(None).cast("map<string,string>")
-    pairs = F.map_from_arrays(F.array(*map(F.lit, names)), F.array(*(_as_text(rows, name) for name in names)))
+    pairs = F.map_from_arrays(F.array(*map(F.lit, names)), F.array(*(rows.text(name) for name in names)))
     return F.map_filter(pairs, lambda _, value: value.isNotNull())
 
 
@@ -183,10 +171,3 @@ def _from_map(rows: Rows, columns: Columns, *, keep: bool) -> Column:
     names = sorted(set(columns.covariates))
     pairs = F.map_from_arrays(F.array(*map(F.lit, names)), F.array(*map(rows.value, names)))
     return F.map_filter(pairs, lambda _, value: value.isNotNull())
-
-
-def _as_text(rows: Rows, name: str) -> Column:
-    kind = rows.types.get(name, StringType())
-    if isinstance(kind, ArrayType | MapType | StructType):
-        return F.to_json(rows.value(name))
-    return _text(rows, name)

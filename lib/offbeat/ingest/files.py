@@ -21,6 +21,10 @@ _BRACES = re.compile(r"\{([^{}]*,[^{}]*)\}")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:/")
 
 
+class NothingThere(InputRefused):
+    """Raised where a source has no file yet, or none with a row in it; a stream waits for one."""
+
+
 @dataclass(frozen=True)
 class SourceFile:
     """A file, or a query that stands for one.
@@ -56,7 +60,7 @@ def list_files(spark: SparkSession, pattern: str) -> list[SourceFile]:
     """
     found = _list_local(local_path(pattern)) if is_local(pattern) else _list_remote(spark, pattern)
     if not found:
-        raise InputRefused(
+        raise NothingThere(
             f"source {pattern}: no file there; give an existing file, folder or glob as source.path"
         )
     return sorted(found, key=lambda file: file.path)

@@ -52,13 +52,14 @@ def _take(job: Job, source: Source, rows: DataFrame, txn: tuple[str, int]) -> Co
     name = messages.name_of(source)
     batch_id = f"kafka-{query_hash(*txn)[:16]}"
     # No time of change: the ledger would take a file of that name and time for the same content.
-    batch = Batch(batch_id, (Planned(SourceFile(name, content_hash=query_hash("kafka", *txn)), name),))
+    file = SourceFile(name, content_hash=query_hash("kafka", *txn))
+    batch = Batch(batch_id, (Planned(file, name),), job.run_date)
     job.arrivals.append(rows.agg(F.min(F.unix_millis("timestamp")).alias("ms")).collect()[0]["ms"])
     known = publish.earlier_events(job.lake, batch_id)
     oldest = publish.oldest_on_time(known, job.conf.sessions)
     applied = contract.apply(messages.parse(rows, source), source, newest=job.newest, oldest=oldest)
-    parsed = labels.add_labels(applied, source).withColumn("source", F.lit(name))
-    parsed = identity.add_event_id(parsed, dedupe=job.conf.sessions.dedupe)
+    parsed = identity.add_event_id(applied, dedupe=job.conf.sessions.dedupe)
+    parsed = labels.add_labels(parsed, source).withColumn("source", F.lit(name))
     if job.rewrite is not None:
         parsed = job.rewrite.apply(parsed)
         job.rewrite.keep()

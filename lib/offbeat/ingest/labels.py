@@ -5,17 +5,25 @@ from __future__ import annotations
 import difflib
 from pathlib import Path
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from offbeat.config import Labels, Source
 from offbeat.errors import InputRefused
 
+_TRUE, _FALSE = ("1", "1.0", "true"), ("0", "0.0", "false")
+
+
+def as_label(text: Column) -> Column:
+    """1 or 0 as the text says it; null where it says neither."""
+    word = F.lower(F.trim(text))
+    return F.when(word.isin(*_TRUE), 1).when(word.isin(*_FALSE), 0).cast("int")
+
 
 def add_labels(rows: DataFrame, source: Source) -> DataFrame:
     """Fill in `label` of rows of the contract from the source's file of labels; an entity that it lacks has none.
 
-    Ids of events are not touched, so that labels can come later than the log did.
+    Ids of events are made before, so that labels can come later than the log did.
 
     Raises:
         InputRefused: the file is not there, lacks a column, or has a label that is neither 0 nor 1.
@@ -40,8 +48,7 @@ def _read(rows: DataFrame, labels: Labels) -> DataFrame:
                 f"labels {labels.path}: no column {name}; {hint}columns there: {', '.join(raw.columns)}; "
                 "name the right one under source.labels"
             )
-    value = F.lower(F.trim(labels.label))
-    label = F.when(value.isin("1", "1.0", "true"), 1).when(value.isin("0", "0.0", "false"), 0)
+    label = as_label(F.col(labels.label))
     wrong = raw.where(label.isNull()).select(labels.label).first()
     if wrong is not None:
         raise InputRefused(f"labels {labels.path}: {wrong[0]!r} in column {labels.label}; expected 0 or 1")

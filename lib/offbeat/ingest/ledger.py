@@ -21,6 +21,7 @@ from offbeat.tables.lake import Lake
 from offbeat.tables.table import literal
 
 _PLANNED, _DONE = "planned", "done"
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.timezone.utc)
 
 
 @dataclass(frozen=True)
@@ -45,10 +46,12 @@ class Batch:
     Attributes:
         id: names the batch in every row that it writes.
         files: what it takes.
+        taken_at: run date of the run that began it; its times are judged against that one, whoever finishes it.
     """
 
     id: str
     files: tuple[Planned, ...]
+    taken_at: dt.datetime
 
 
 @dataclass(frozen=True)
@@ -102,24 +105,27 @@ def open_batch(lake: Lake) -> Batch | None:
     """The batch that was planned and is not done."""
     if not lake.exists(INGESTED):
         return None
-    rows = lake.read(INGESTED).where(F.col("state") == _PLANNED).collect()
+    planned = lake.read(INGESTED).where(F.col("state") == _PLANNED)
+    rows = planned.withColumn("taken_us", F.unix_micros("taken_at")).collect()
     files = tuple(
         Planned(
             SourceFile(r["source_file"], r["size_bytes"], r["modified_ms"], r["content_hash"]), r["source"]
         )
         for r in rows
     )
-    return Batch(rows[0]["ingest_batch"], files) if rows else None
+    if not rows:
+        return None
+    return Batch(rows[0]["ingest_batch"], files, _EPOCH + dt.timedelta(microseconds=rows[0]["taken_us"]))
 
 
 def new_batch(files: Sequence[Planned], *, seen: Seen, run_date: dt.datetime) -> Batch:
     """A batch whose id follows from its files and the state of the ledger: two runs at once get the same."""
     told = "\n".join([str(seen.version), *sorted(one.file.content_hash for one in files)])
     digest = hashlib.sha256(told.encode()).hexdigest()[:12]
-    return Batch(f"{run_date:%Y%m%dT%H%M%SZ}-{digest}", tuple(files))
+    return Batch(f"{run_date:%Y%m%dT%H%M%SZ}-{digest}", tuple(files), run_date)
 
 
-def plan(lake: Lake, batch: Batch, *, seen: Seen, run_date: dt.datetime) -> None:
+def plan(lake: Lake, batch: Batch, *, seen: Seen) -> None:
     """Write that the batch is being taken.
 
     Raises:
@@ -128,7 +134,7 @@ def plan(lake: Lake, batch: Batch, *, seen: Seen, run_date: dt.datetime) -> None
     lake.ensure(INGESTED)
     if seen.version >= 0 and lake.version(INGESTED) != seen.version:
         raise _overtaken()
-    rows = [_row(batch, one, run_date, _PLANNED) for one in batch.files]
+    rows = [_row(batch, one, _PLANNED) for one in batch.files]
     frame = lake.spark.createDataFrame(rows, INGESTED.schema)
     try:  # of two runs that planned after the same version, Delta lets one write this transaction
         lake.append(INGESTED, frame, txn=("ingest:plan", seen.version + 1))
@@ -141,18 +147,19 @@ def plan(lake: Lake, batch: Batch, *, seen: Seen, run_date: dt.datetime) -> None
         raise _overtaken()
 
 
-def finish(
-    lake: Lake, batch: Batch, counts: Mapping[str, Mapping[str, int]], *, run_date: dt.datetime
-) -> None:
+def finish(lake: Lake, batch: Batch, counts: Mapping[str, Mapping[str, int]]) -> None:
     """Write that the batch is done.
 
     Args:
         counts: rows_in, events, duplicates and quarantined, by path.
     """
-    rows = [{**_row(batch, one, run_date, _DONE), **counts.get(one.file.path, {})} for one in batch.files]
-    lake.merge(
-        INGESTED, lake.spark.createDataFrame(rows, INGESTED.schema), txn=(f"ingest:done:{batch.id}", 1)
-    )
+    rows = [{**_row(batch, one, _DONE), **counts.get(one.file.path, {})} for one in batch.files]
+    # Named by the files too: those that are gone are done in a commit of their own.
+    digest = hashlib.sha256(
+        "".join(sorted(one.file.content_hash for one in batch.files)).encode()
+    ).hexdigest()
+    txn = (f"ingest:done:{batch.id}:{digest[:12]}", 1)
+    lake.merge(INGESTED, lake.spark.createDataFrame(rows, INGESTED.schema), txn=txn)
 
 
 def forget(lake: Lake, batch: Batch) -> None:
@@ -161,7 +168,7 @@ def forget(lake: Lake, batch: Batch) -> None:
     lake.delete(INGESTED, f"state = '{_PLANNED}' AND content_hash IN ({hashes})")
 
 
-def _row(batch: Batch, one: Planned, run_date: dt.datetime, state: str) -> dict[str, Any]:
+def _row(batch: Batch, one: Planned, state: str) -> dict[str, Any]:
     return dict.fromkeys(INGESTED.column_names) | {
         "content_hash": one.file.content_hash,
         "source_file": one.file.path,
@@ -171,7 +178,7 @@ def _row(batch: Batch, one: Planned, run_date: dt.datetime, state: str) -> dict[
         "columns": dict(one.columns) if one.columns else None,
         "ingest_batch": batch.id,
         "state": state,
-        "taken_at": run_date,
+        "taken_at": batch.taken_at,
     }
 
 

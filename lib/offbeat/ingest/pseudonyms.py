@@ -67,9 +67,11 @@ def hide(rows: Rows, source: Source) -> Rows:
     # A line that can't be parsed can't be told to hold nobody's name.
     withheld = F.concat(F.lit("withheld, SHA-256 "), F.sha2(rows.raw.cast("binary"), 256))
     frame = rows.frame.withColumn("_withheld", withheld).withColumn("fields", fields)
-    raw = F.when(F.col("malformed"), F.col("_withheld")).otherwise(F.to_json("fields"))
     types = {name: kind for name, kind in rows.types.items() if name not in source.pseudonyms}
-    return replace(rows, frame=frame, raw=raw, types=types)
+    # Without the header, which is no header but a row where the file has none: JSON is parsed without.
+    hidden = replace(rows, frame=frame, types=types, header=None)
+    raw = F.when(F.col("malformed"), F.col("_withheld")).otherwise(hidden.as_json(source.columns.time))
+    return replace(hidden, raw=raw)
 
 
 def pseudonym(value: Column, key: bytes) -> Column:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pyspark.sql import DataFrame
@@ -13,6 +13,7 @@ from offbeat.config import Sessions
 from offbeat.ingest import identity
 from offbeat.tables.contract import EVENTS, QUARANTINE
 from offbeat.tables.lake import Lake
+from offbeat.tables.table import literal
 
 
 def earlier_events(lake: Lake, batch_id: str) -> DataFrame | None:
@@ -87,8 +88,17 @@ def append_events(
     )
 
 
-def merge_quarantine(lake: Lake, rows: DataFrame, batch_id: str, *, run_date: dt.datetime) -> None:
-    """Write the rows that are no events, equal ones of a file once with their number."""
+def merge_quarantine(
+    lake: Lake, rows: DataFrame, batch_id: str, *, run_date: dt.datetime, may_be_old: bool = False
+) -> None:
+    """Write the rows that are no events, equal ones of a file once with their number.
+
+    Rows that are there as they are now are left alone; one that changes stays with the batch that refused it first.
+
+    Args:
+        rows: rows of the contract with `reasons` and `source`; read more than once.
+        may_be_old: whether it is likely that all are there: then it is looked whether there is anything to commit.
+    """
     bad = rows.where(F.size("reasons") > 0).withColumn("row_hash", F.sha2(F.col("raw").cast("binary"), 256))
     firsts = [
         F.first(name, ignorenulls=True).alias(name) for name in ("raw", "raw_header", "reasons", "source")
@@ -96,8 +106,28 @@ def merge_quarantine(lake: Lake, rows: DataFrame, batch_id: str, *, run_date: dt
     lines = F.nullif(F.sort_array(F.collect_list("raw_line")), F.array().cast("array<bigint>"))
     counted = (F.count("*").alias("copies"), lines.alias("raw_lines"))
     once = bad.groupBy("row_hash", "source_file").agg(*firsts, *counted)
-    stamped = once.withColumns({"ingest_batch": F.lit(batch_id), "quarantined_at": F.lit(run_date)})
+    changed = _changed(once, lake.read(QUARANTINE)) if lake.exists(QUARANTINE) else once
+    if may_be_old and changed.isEmpty():
+        return
+    before = F.col("_batch") if "_batch" in changed.columns else F.lit(None).cast("string")
+    batch = F.coalesce(before, F.lit(batch_id))
+    stamped = changed.withColumns({"ingest_batch": batch, "quarantined_at": F.lit(run_date)})
     lake.merge(QUARANTINE, stamped, txn=(f"ingest:quarantine:{batch_id}", 1))
+
+
+def _changed(rows: DataFrame, known: DataFrame) -> DataFrame:
+    """Rows that are not in quarantine as they are now, with `_batch`, which refused them first."""
+    told = F.struct("reasons", "copies", "raw_lines")
+    before = known.select(*QUARANTINE.key, told.alias("_told"), F.col("ingest_batch").alias("_batch"))
+    both = rows.join(before, list(QUARANTINE.key), "left")
+    return both.where(~F.col("_told").eqNullSafe(told)).drop("_told")
+
+
+def forget_refused(lake: Lake, batch_id: str, paths: Sequence[str]) -> None:
+    """Take the rows of files that a batch leaves out from quarantine again."""
+    if lake.exists(QUARANTINE):
+        files = ", ".join(map(literal, paths))
+        lake.delete(QUARANTINE, f"ingest_batch = {literal(batch_id)} AND source_file IN ({files})")
 
 
 def events_by_file(lake: Lake, batch_id: str) -> dict[str, int]:

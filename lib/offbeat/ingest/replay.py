@@ -10,6 +10,7 @@ from pyspark.sql import functions as F
 
 from offbeat.config import Source
 from offbeat.ingest import contract, identity, labels, publish, sources
+from offbeat.ingest.files import query_hash
 from offbeat.ingest.formats import delimited, json_lines, messages, pattern, sequences
 from offbeat.ingest.job import KINDS, Counts, Job
 from offbeat.ingest.rows import Rows
@@ -31,18 +32,16 @@ def replay(job: Job) -> Counts:
     Returns:
         rows_in, events, duplicates, quarantined: equal rows of a file count as often as they came.
     """
-    lake, conf = job.lake, job.conf
+    lake = job.lake
     if not lake.exists(QUARANTINE) or lake.read(QUARANTINE).isEmpty():
         log.info("ingest: nothing in quarantine")
         return {}
-    # The id follows from what is replayed: a run that was killed, started again, writes the same transaction.
-    batch_id = f"replay-{lake.version(QUARANTINE)}-{conf.hash}"
+    batch_id = _batch_id(job)
     known = publish.earlier_events(lake, batch_id)
     frames = parsed(job, known)
     if not frames:
         return {}
     rows = without_forgotten(lake, functools.reduce(DataFrame.unionByName, frames))
-    rows = identity.add_event_id(rows, dedupe=conf.sessions.dedupe)
     if job.rewrite is not None:
         rows = job.rewrite.apply(rows)
         job.rewrite.keep()
@@ -51,6 +50,21 @@ def replay(job: Job) -> Counts:
         return _publish(job, rows, known, batch_id)
     finally:
         let_go(rows)
+
+
+def _batch_id(job: Job) -> str:
+    """An id that follows from what is replayed: a run that was killed, started again, writes the same transaction.
+
+    A replay stamps the rows that stay with its id, so that the next one has another. The clock counts where it has
+    made a row one of the future.
+    """
+    told = F.xxhash64(F.to_json(F.struct(*QUARANTINE.column_names)))
+    facts = job.lake.read(QUARANTINE).agg(
+        F.bit_xor(told).alias("rows"), F.bool_or(F.array_contains("reasons", "future_time")).alias("future")
+    )
+    found = facts.collect()[0]
+    clock = job.run_date if found["future"] else None
+    return f"replay-{query_hash(found['rows'], job.conf.hash, clock)[:16]}"
 
 
 def _publish(job: Job, rows: DataFrame, known: DataFrame | None, batch_id: str) -> Counts:
@@ -82,7 +96,8 @@ def parsed(job: Job, known: DataFrame | None) -> list[DataFrame]:
         applied = (
             contract.apply(rows, source, newest=job.newest, oldest=oldest, keep=_PLACE) for rows in groups
         )
-        frames += [labels.add_labels(frame, source) for frame in applied]
+        named = (identity.add_event_id(frame, dedupe=conf.sessions.dedupe) for frame in applied)
+        frames += [labels.add_labels(frame, source) for frame in named]
     left = quarantine.where(~F.col("source").isin(*names)) if len(names) > 1 else None
     if left is not None and not left.isEmpty():
         log.warning("ingest: rows in quarantine of sources that the config does not name stay there")

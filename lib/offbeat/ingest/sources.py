@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 from offbeat.config import Config, Source
 from offbeat.errors import InputRefused, UsageError
 from offbeat.ingest import columns
-from offbeat.ingest.files import SourceFile, list_files
+from offbeat.ingest.files import NothingThere, SourceFile, list_files
 from offbeat.ingest.formats import (
     database,
     delimited,
@@ -105,7 +105,7 @@ def read(
     if source.format == "sequences":
         return sequences.read(spark, source, files, salt=salt, known=known)
     if source.format == "delta":
-        return [tabular.read_delta(spark, file) for file in files]
+        return [tabular.read_delta(spark, source, file) for file in files]
     if source.format == "jdbc":
         return [database.read(spark, source, since=since)]
     readers = {
@@ -171,7 +171,7 @@ def readable() -> Iterator[None]:
         ) from None
 
 
-def no_rows(files: Sequence[SourceFile]) -> InputRefused:
+def no_rows(files: Sequence[SourceFile]) -> NothingThere:
     """Error that says that the files are there, but hold nothing."""
     more = f" and {len(files) - 1} more" if len(files) > 1 else ""
-    return InputRefused(f"source {files[0].path}{more}: no rows in it; give files with rows as source.path")
+    return NothingThere(f"source {files[0].path}{more}: no rows in it; give files with rows as source.path")

@@ -3,7 +3,7 @@
 `auto` takes, mixed in one column: ISO 8601 (also with a blank, slashes, a comma before the fraction, or compact), the
 common log format of web servers, and numbers since 1970, whose unit their size tells: below 1e11 seconds (until the
 year 5138), below 1e14 milliseconds, below 1e17 microseconds, else nanoseconds. Eight digits that read as a day of 1900
-to 2099 are one. What is finer than a microsecond is cut off.
+to 2099 are one, also where the column is of whole numbers. What is finer than a microsecond is cut off.
 
 A time that carries no zone is local time of `time_zone`. In the hour that summer time skips it counts as one hour
 later; in the hour that comes twice it is the first one (Java's rules).
@@ -17,12 +17,15 @@ from typing import Final
 from pyspark.sql import Column, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import (
+    ByteType,
     DataType,
     DateType,
     DecimalType,
     FractionalType,
+    IntegerType,
     IntegralType,
     NumericType,
+    ShortType,
     StringType,
     TimestampNTZType,
     TimestampType,
@@ -42,7 +45,26 @@ _COMPACT = rf"^{_COMPACT_DAY}([Tt]?([01]\d|2[0-3])[0-5]\d[0-5]\d([.,]?\d{{3}})?Z
 _COMMON_LOG = r"^\[?\d{1,2}/[A-Z][a-z]{2}/\d{4}:\d{2}:\d{2}:\d{2} [+-]\d{4}\]?$"
 # Letters of Java's patterns that read a zone: a time parsed with one of these is an instant already.
 _ZONE_LETTERS = re.compile(r"[VzOXxZ]")
+_OPTIONAL_ZONE = re.compile(r"'[^']*'|\[(?:[^\[\]']|'[^']*')*\]")
+_LEAST_LONG = -(2**63)  # what pandas writes for no time into a column of whole numbers
 _LAST_MICROSECOND = 253_402_300_799_999_999  # of the year 9999, the last that Python's datetime knows
+
+
+class NanosText(StringType):
+    """Type of times with nanoseconds, written out as ISO 8601: Spark has no type for them.
+
+    Args:
+        zoned: whether they are instants; else they are local times.
+    """
+
+    def __init__(self, *, zoned: bool) -> None:
+        super().__init__()
+        self.zoned = zoned
+
+    @property
+    def kind(self) -> str:
+        """The type that they have where they are no finer than microseconds."""
+        return "timestamp" if self.zoned else "timestamp_ntz"
 
 
 def is_time_type(kind: DataType) -> bool:
@@ -88,12 +110,10 @@ def parse_time(value: Column, kind: DataType, *, time_format: str, time_zone: st
     if isinstance(kind, TimestampNTZType | DateType):
         return _local(value.cast("timestamp_ntz").cast("timestamp"), time_zone)
     if isinstance(kind, NumericType) and time_format == AUTO:
-        return _since_1970(value, kind)
+        return _number(value, kind, time_zone)
     text = F.trim(value.cast("string"))
-    if time_format != AUTO:
-        parsed = F.try_to_timestamp(text, F.lit(time_format))
-        has_zone = _ZONE_LETTERS.search(re.sub(r"'[^']*'", "", time_format))
-        return parsed if has_zone else _local(parsed, time_zone)
+    if time_format != AUTO and not isinstance(kind, NanosText):
+        return _by_pattern(text, time_format, time_zone)
     return (
         F.when(text.rlike(_COMPACT), _compact(text, time_zone))
         .when(text.rlike(_NUMBER), _since_1970(text, StringType()))
@@ -110,17 +130,36 @@ def beyond_micros(value: Column, kind: DataType) -> Column:
 
     They keep events apart that differ in nothing else.
     """
-    if not isinstance(kind, StringType | NumericType):
+    is_binary = isinstance(kind, FractionalType) and not isinstance(kind, DecimalType)
+    if is_binary or not isinstance(kind, StringType | NumericType):  # digits of a double are not the log's
         return F.lit("")
     text = F.trim(value.cast("string"))
     of_fraction = F.regexp_extract(text, r"[.,]\d{6}(\d*[1-9])", 1)
     of_nanos = F.when(text.rlike(r"^[+-]?\d{18,}$"), F.regexp_replace(F.right(text, F.lit(3)), "0+$", ""))
-    return F.when(text.rlike(r"[.,]\d{7}|^[+-]?\d{18}"), F.coalesce(of_nanos, of_fraction)).otherwise("")
+    has_rest = text.rlike(r"[.,]\d{7}|^[+-]?\d{18}") & ~text.rlike(r"^[+-]?[\d.]+[eE]")
+    return F.when(has_rest, F.coalesce(of_nanos, of_fraction)).otherwise("")
 
 
 def _local(time: Column, time_zone: str) -> Column:
     """Wall-clock time, held as if it were UTC, to the instant that it is in its zone."""
     return time if time_zone == "UTC" else F.to_utc_timestamp(time, time_zone)
+
+
+def _by_pattern(text: Column, time_format: str, time_zone: str) -> Column:
+    """Times by a pattern of Java's; one that lacks a zone, or the zone that its pattern leaves open, is local."""
+    parsed = F.try_to_timestamp(text, F.lit(time_format))
+    if not _has_zone(time_format):
+        return _local(parsed, time_zone)
+    without = _OPTIONAL_ZONE.sub(
+        lambda part: "" if part[0][0] == "[" and _has_zone(part[0]) else part[0], time_format
+    )
+    if _has_zone(without):
+        return parsed
+    return F.coalesce(_local(F.try_to_timestamp(text, F.lit(without)), time_zone), parsed)
+
+
+def _has_zone(time_format: str) -> bool:
+    return _ZONE_LETTERS.search(re.sub(r"'[^']*'", "", time_format)) is not None
 
 
 def _iso(text: Column, time_zone: str) -> Column:
@@ -149,10 +188,24 @@ def _compact(text: Column, time_zone: str) -> Column:
     return F.when(text.endswith("Z"), parsed).otherwise(_local(parsed, time_zone))
 
 
+def _number(value: Column, kind: DataType, time_zone: str) -> Column:
+    """A number since 1970; a whole one that reads as a day of 1900 to 2099, with or without its clock, is that."""
+    since = _since_1970(value, kind)
+    if not isinstance(kind, IntegralType) and not (isinstance(kind, DecimalType) and kind.scale == 0):
+        return since
+    text = value.cast("string")
+    # Few numbers are as long as a day or a day with its clock: only these are looked at as text.
+    may_be_day = value.between(19 * 10**6, 21 * 10**6)
+    if not isinstance(kind, IntegerType | ShortType | ByteType):
+        may_be_day |= value.between(19 * 10**12, 21 * 10**12) | value.between(19 * 10**15, 21 * 10**15)
+    return F.when(may_be_day & text.rlike(_COMPACT), _compact(text, time_zone)).otherwise(since)
+
+
 def _since_1970(value: Column, kind: DataType) -> Column:
     """Seconds, milliseconds, microseconds or nanoseconds since 1970, told apart by their size."""
     if isinstance(kind, IntegralType):
-        return _in_range(_whole_micros(value.cast("bigint")))
+        number = value.cast("bigint")
+        return _in_range(_whole_micros(F.when(number != _LEAST_LONG, number)))
     if isinstance(kind, FractionalType) and not isinstance(kind, DecimalType):
         value = value.cast("string")  # as printed: 0.1 is 0.1, not the nearest double
     exact = _micros(value.try_cast("decimal(29,9)"))

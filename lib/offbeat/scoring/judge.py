@@ -18,6 +18,7 @@ from offbeat.scoring.details import DETAIL, detail_of, detail_type, strangest_of
 from offbeat.scoring.explain import ACTIONS, Explanation, explain
 from offbeat.scoring.verdicts import is_flagged, judge, unknown_share
 from offbeat.sessions.build import NO_NULL_MAP
+from offbeat.sessions.pieces import joined
 from offbeat.training.artifact import Artifact
 
 # Columns of a session that its anomaly or prediction carries; null in the result where it has neither.
@@ -83,16 +84,10 @@ def _gathered(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         kept.append(batch)
         n_events += len(batch.column("events").flatten())
         if n_events >= _TOGETHER:
-            yield _joined(kept)
+            yield joined(kept)
             kept, n_events = [], 0
     if kept:
-        yield _joined(kept)
-
-
-def _joined(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
-    if len(batches) == 1:
-        return batches[0]
-    return pa.Table.from_batches(batches).combine_chunks().to_batches()[0]
+        yield joined(kept)
 
 
 def _judge_batch(batch: pa.RecordBatch, model: Artifact, rules: Rules) -> pa.RecordBatch:

@@ -22,7 +22,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from offbeat.sessions.pieces import CLOSED, CUT, OPEN, build_pieces
+from offbeat.sessions.pieces import CLOSED, CUT, OPEN, build_pieces, joined
 from offbeat.sessions.rules import Rules
 
 Bools = npt.NDArray[np.bool_]
@@ -79,7 +79,7 @@ class Cutter:
             return None
         bounds, anchors_us = np.array([0, self._n_rows]), np.array([self._last_anchor_us])
         return self._pieces(
-            _joined(self._rows), bounds, np.array([self._continues]), np.array([False]), anchors_us
+            joined(self._rows), bounds, np.array([self._continues]), np.array([False]), anchors_us
         )
 
     def _place(self, batch: pa.RecordBatch, times_us: Longs, timed: Bools) -> tuple[Bools, Bools, Longs]:
@@ -172,7 +172,7 @@ class Cutter:
             breaks: where a piece begins.
             cuts: whether it continues the one before.
         """
-        joined, begun = _joined([*self._rows, batch]), self._n_rows
+        rows, begun = joined([*self._rows, batch]), self._n_rows
         bounds, continues, ends_cut = breaks + begun, cuts, cuts
         ends_anchor_us = np.concatenate(([self._last_anchor_us], anchors_us))[breaks]
         if begun:
@@ -181,8 +181,8 @@ class Cutter:
             ends_cut, ends_anchor_us = cuts[1:], ends_anchor_us[1:]
         done = None
         if len(bounds) > 1:
-            done = self._pieces(joined, bounds, continues[:-1], ends_cut, ends_anchor_us)
-        self._rows = [joined.slice(int(bounds[-1]))]
+            done = self._pieces(rows, bounds, continues[:-1], ends_cut, ends_anchor_us)
+        self._rows = [rows.slice(int(bounds[-1]))]
         self._n_rows = self._rows[0].num_rows
         self._start_us, self._continues = int(times_us[breaks[-1]]), bool(cuts[-1])
         return done
@@ -207,9 +207,3 @@ def _times(batch: pa.RecordBatch) -> tuple[Longs, Bools]:
 
 def _key(batch: pa.RecordBatch, timed: Bools) -> tuple[str, str, bool]:
     return batch.column("entity")[-1].as_py(), batch.column("role")[-1].as_py(), bool(timed[-1])
-
-
-def _joined(parts: list[pa.RecordBatch]) -> pa.RecordBatch:
-    if len(parts) == 1:
-        return parts[0]
-    return pa.Table.from_batches(parts).combine_chunks().to_batches()[0]

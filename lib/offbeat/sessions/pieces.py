@@ -15,6 +15,23 @@ _STATES = pa.array(["closed", "open", "cut"])
 _NO_LABEL = np.iinfo(np.int32).min
 
 
+def joined(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
+    """One batch of several.
+
+    Raises:
+        OverflowError: a column has more than one array holds.
+    """
+    if len(batches) == 1:
+        return batches[0]
+    found = pa.Table.from_batches(batches).combine_chunks().to_batches()
+    if len(found) != 1:
+        raise OverflowError(
+            "more than 2 GiB of text in sessions that are worked on together; shorten events and covariates, or set "
+            "sessions.max_events"
+        )
+    return found[0]
+
+
 def build_pieces(rows: pa.RecordBatch, bounds: Longs, *, continues: Bools, states: Longs) -> pa.RecordBatch:
     """Put pieces of ordered events together.
 

@@ -82,7 +82,7 @@ def read(spark: SparkSession, source: Source, *, since: dt.datetime | None = Non
     frame = table.select(
         fields.alias("fields"), F.lit(name_of(source)).alias("source_file"), F.lit(False).alias("malformed")
     )
-    return as_rows(frame, table)
+    return as_rows(frame, table, source)
 
 
 def _is_recent(table: DataFrame, source: Source, since: dt.datetime | None) -> Column:

@@ -10,6 +10,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from offbeat.ingest.files import SourceFile, escaped
+from offbeat.spark import set_if_allowed
 
 _BYTE_ORDER_MARK = "\ufeff"
 _PACKED = (".gz", ".lz4", ".snappy", ".zst", ".deflate")
@@ -44,6 +45,8 @@ def read_lines(
     lines = spark.read.text([escaped(file.path) for file in files])
     if numbered:
         lines = _numbered(lines)
+    if encoding is not None:  # else Spark knows seven of them
+        set_if_allowed(spark, "spark.sql.legacy.javaCharsets", "true")
     raw = _text(F.col("value"), encoding)
     whole = F.when(raw.startswith(_BYTE_ORDER_MARK), F.substr(raw, F.lit(2))).otherwise(raw)
     columns: list[Column | str] = [

@@ -20,6 +20,7 @@ from offbeat.errors import InputRefused
 from offbeat.ingest.files import SourceFile
 from offbeat.ingest.formats import delimited
 from offbeat.ingest.formats.lines import read_lines
+from offbeat.ingest.labels import as_label
 from offbeat.ingest.rows import Rows
 
 _PREFIX = "line-"
@@ -125,6 +126,10 @@ def _exploded(
         F.array(F.lit(""))
     )
     more = [name for name in ("_given_label",) if name in split.columns]
+    for name in more:
+        given = F.col(name)
+        bad = (F.trim(given) != "") & as_label(given).isNull()
+        whole = F.when(bad, F.slice(whole, 1, 1)).otherwise(whole)
     events = named.select(*kept, "malformed", "entity", *more, F.posexplode(whole).alias("position", "event"))
     fields = {
         "entity": F.col("entity"),
