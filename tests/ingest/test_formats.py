@@ -32,11 +32,11 @@ def refused(rows):
     "name, content",
     [
         ("plain.csv", PLAIN),
-        ("packed.csv.gz", gzip.compress(PLAIN)),
+        ("packed.csv.gz", gzip.compress(PLAIN, mtime=0)),
         ("packed.csv.bz2", bz2.compress(PLAIN)),
         ("mark.csv", b"\xef\xbb\xbf" + PLAIN),
         ("windows.csv", PLAIN.replace(b"\n", b"\r\n")),
-        ("mark-windows.csv.gz", gzip.compress(b"\xef\xbb\xbf" + PLAIN.replace(b"\n", b"\r\n"))),
+        ("mark-windows.csv.gz", gzip.compress(b"\xef\xbb\xbf" + PLAIN.replace(b"\n", b"\r\n"), mtime=0)),
         ("no-last-newline.csv", PLAIN.rstrip(b"\n")),
         ("blank-lines.csv", PLAIN.replace(b"\n", b"\n\n")),
         ("header-again.csv", PLAIN + PLAIN.split(b"\n")[0] + b"\n"),
@@ -228,7 +228,7 @@ XES = b"""<?xml version="1.0" encoding="UTF-8"?>
 </log>"""
 
 
-@pytest.mark.parametrize("name, content", [("log.xes", XES), ("log.xes.gz", gzip.compress(XES))])
+@pytest.mark.parametrize("name, content", [("log.xes", XES), ("log.xes.gz", gzip.compress(XES, mtime=0))])
 def test_xes(read, make_source, name, content):
     source = make_source(
         content, "xes", name=name, columns={"entity": "entity", "time": "event_time", "event": "event"}
