@@ -104,7 +104,7 @@ def test_a_second_run_changes_nothing(copy):
     before = {name: delta(copy, name).version() for name in names}
     process = offbeat("run", *arguments(copy, "--json", "--log-format", "json"))
     found = figures(process)
-    lines = [json.loads(line) for line in process.stderr.splitlines() if line[0] == "{"]  # others are Java's
+    lines = [json.loads(line) for line in process.stderr.splitlines() if line[:1] == "{"]  # others are Java's
     assert {line["step"]: line["run_id"] for line in lines if "step" in line} == {
         step: summary["run_id"] for step, summary in found.items() if "run_id" in summary
     }
