@@ -134,7 +134,7 @@ def test_filter_keeps_the_rows_with_all_words_and_csv_has_what_is_left(browser, 
         seen.unfold()
         table = seen.page.locator(".table[data-name=evaluations]")
         table.get_by_role("searchbox").fill("lstm f1 honest")
-        assert table.locator("output").inner_text() == "3 of 114 rows"
+        assert table.locator("output").inner_text() == "3 of 118 rows"
         with seen.page.expect_download() as waiting:
             table.get_by_role("button", name="Download CSV").click()
         assert waiting.value.suggested_filename == "evaluations.csv"
