@@ -214,7 +214,8 @@ EXHIBITS: dict[str, tuple[Exhibit, ...]] = {
     ), Exhibit(
         T.SUSPICIOUS_ACTIVITY,
         _raw_rows,
-        (_USER, Shown("level", "level"), Shown("at", "time", "time"), Shown("raw_path", "path", "code"), Shown("ip", "address", "code"),
+        (_USER, Shown("level", "level"), Shown("at", "time", "time"),
+         Shown("raw_path", "path", "code"), Shown("ip", "address", "code"),
          _COHORT, Shown("event_id", "row of events", "code")),
         title=f"Raw rows: the first {_RAW_ROWS} accesses behind each alarm and note", name="rows", beside=T.ACCESSES,
     )),

@@ -25,8 +25,8 @@ _METHODS = {
     "d": """
         An alarm rests on patterns that a person reading does not make; a note is a fact worth a look.
 
-        Behind each alarm and note stand its first accesses; up to 500 of each reason are in the table, by event_ids. Addresses
-        seen once are notes in the table and not shown here.
+        Behind each alarm and note stand its first accesses; up to 500 of each reason are in the table, by event_ids.
+        Addresses seen once are notes in the table and not shown here.
     """,
     "e": """
         The day is where two shares, before and after, explain the accesses best; the interval allows for days that vary
