@@ -157,12 +157,13 @@ def _instant(text: str) -> dt.datetime:
 
 
 def _run_date(text: str) -> dt.datetime:
-    """An instant; a date stands for its end, so that its own events are none of the future."""
+    """An instant, or a date as the steps take it."""
+    from offbeat.ingest.job import as_utc  # brings Spark along, which --help can do without
+
     try:
-        day = dt.date.fromisoformat(text)
+        return as_utc(dt.date.fromisoformat(text))
     except ValueError:
         return _instant(text)
-    return dt.datetime.combine(day, dt.time.max, dt.timezone.utc)
 
 
 def main(argv: Sequence[str] | None = None, *, verb: str | None = None) -> int:

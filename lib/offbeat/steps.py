@@ -181,9 +181,8 @@ def _evaluation_page(context: Context, run_id: str) -> Summary:
     except ImportError as error:
         log.warning("no page of the evaluation: %s is not installed; install offbeat[reports]", error.name)
         return {}
-    except (
-        UsageError
-    ) as error:  # the figures are in the tables: a page that can't be made takes nothing from them
+    except UsageError as error:
+        # The figures are in the tables: a page that can't be made takes nothing from them.
         log.warning("no page of the evaluation: %s", error)
         return {}
     return {"page": page} if page is not None else {}
