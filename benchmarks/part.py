@@ -47,21 +47,24 @@ def sessionize(work: Work) -> Figures:
     spark = open_session("offbeat bench")
     lake = ensure_hashed(spark, work.folder / "hashed", rows=work.rows)
     files, conf = files_of(lake, EVENTS), work.conf("hashed")
-    ours, theirs = [], {"duckdb": [], "polars": []}
+    ours = []
+    theirs: dict[str, list[float]] = {"duckdb": [], "polars": []}
     target = work.folder / "peer.parquet"
     facts = {}
     for _ in range(work.repeats):
         meter, shuffled = _sessionize_once(lake, conf)
         ours.append((meter.wall_s, meter, shuffled))
         for name, peer in (("duckdb", duckdb_sessions), ("polars", polars_sessions)):
-            theirs[name].append(_apart(peer, files, target))
-            facts[name] = session_facts([str(target)])
+            seconds = _apart(peer, files, target)
+            if seconds is not None:
+                theirs[name].append(seconds)
+                facts[name] = session_facts([str(target)])
             remove(target)
     facts["ours"] = session_facts(files_of(lake, SESSIONS))
     if len(set(facts.values())) != 1:
         raise SystemExit(f"bench: the sessions differ: {facts}")
     wall, meter, shuffled = min(ours, key=lambda each: each[0])
-    best = {name: min(seconds) for name, seconds in theirs.items()}
+    best = {name: min(seconds) for name, seconds in theirs.items() if seconds}
     return {
         **meter.figures("sessionize"),
         "sessionize_sessions": facts["ours"][0],
@@ -173,13 +176,18 @@ def _sessionize_once(lake: Lake, conf: Any) -> tuple[Meter, int]:
     return meter, shuffled[0]
 
 
-def _apart(peer: Callable[..., float], *arguments: Any) -> float:
-    """Run a peer in a process of its own, so that its memory goes when it is done."""
+def _apart(peer: Callable[..., float], *arguments: Any) -> float | None:
+    """A peer's seconds, in a process of its own so that its memory goes with it; None where the memory was too small."""
     from concurrent.futures import ProcessPoolExecutor
+    from concurrent.futures.process import BrokenProcessPool
     from multiprocessing import get_context
 
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        return pool.submit(peer, *arguments).result()
+    try:
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+            return pool.submit(peer, *arguments).result()
+    except (BrokenProcessPool, MemoryError):
+        print(f"bench: {peer.__name__} was killed: too little memory", file=sys.stderr)
+        return None
 
 
 @contextmanager

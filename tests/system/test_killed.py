@@ -20,6 +20,7 @@ import pytest
 
 from offbeat import steps
 from offbeat.config import Config
+from tests.conftest import INTERPRETED
 from tests.system.offbeat_process import ROOT
 from tests.system.steps_and_die import RUN_DATE, add_next_file
 
@@ -86,11 +87,26 @@ def a_log(folder: Path) -> Path:
     return folder
 
 
+def surroundings() -> dict[str, str]:
+    """Of the processes that die: dozens of them start anew, so what compiles their plans would be half of the cost."""
+    plain = [f"-D{key}={value}" for key, value in INTERPRETED.items()]
+    return os.environ | {
+        "OFFBEAT_CORES": "2",
+        "OFFBEAT_DRIVER_MEMORY": "1g",
+        "OFFBEAT_JAVA_OPTIONS": " ".join([os.environ.get("OFFBEAT_JAVA_OPTIONS", ""), *plain]),
+    }
+
+
 def go(folder: Path, point: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "tests.system.steps_and_die", folder / "c.yaml", point]
-    env = os.environ | {"OFFBEAT_CORES": "2", "OFFBEAT_DRIVER_MEMORY": "1g"}
     return subprocess.run(
-        command, cwd=ROOT, env=env, timeout=LIMIT_S, capture_output=True, text=True, check=False
+        command,
+        cwd=ROOT,
+        env=surroundings(),
+        timeout=LIMIT_S,
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
@@ -156,9 +172,13 @@ class Streaming:
 
     def __init__(self, config: Path, *arguments: str) -> None:
         command = [sys.executable, "-m", "offbeat", "stream", "--config", config, *arguments]
-        env = os.environ | {"OFFBEAT_CORES": "2", "OFFBEAT_DRIVER_MEMORY": "1g"}
         self.process = subprocess.Popen(
-            command, cwd=ROOT, env=env, stderr=subprocess.PIPE, text=True, start_new_session=True
+            command,
+            cwd=ROOT,
+            env=surroundings(),
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
         )
         self.said = ""
 
