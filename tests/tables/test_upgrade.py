@@ -10,6 +10,7 @@ from offbeat.tables import TABLES, Lake
 from offbeat.tables import table as contract
 from offbeat.tables import upgrade as upgrading
 from offbeat.tables.upgrade import upgrade
+from tests.lakes.first_forms import in_first_form
 from tests.lakes.maker import FORMS, make_lake
 
 pytestmark = pytest.mark.spark
@@ -62,6 +63,26 @@ def test_a_lake_of_an_earlier_form_becomes_one_of_the_contract(spark, tmp_path, 
     lake.set_property(renamed, "offbeat.contract", "3")
     with pytest.raises(UsageError, match=r"has contract 3, newer than this offbeat \(2\); install a newer"):
         upgrade(Lake(spark, str(tmp_path / "lake")), [renamed])
+
+
+def test_columns_that_came_or_may_be_null_since_a_table_first_landed(spark, tmp_path):
+    lake = Lake(spark, str(tmp_path / "lake"))
+    declared = all_tables()
+    changed = [declared[name] for name in ("title_examples", "run_forecasts", "two_views", "student_access")]
+    for table in changed:
+        lake.ensure(in_first_form(table))
+    *upgraded, written = changed
+    assert upgrade(Lake(spark, lake.location), upgraded) == {"tables_checked": 3, "tables_upgraded": 3}
+    never_came = spark.createDataFrame(
+        [("u", "c", None, 0, 0, None, None, None, None, 0, False, False)], written.schema
+    )
+    Lake(spark, lake.location).append(written, never_came)  # a writer brings its table along by itself
+    for table in changed:
+        live = spark.read.table(lake.reference(table)).schema
+        assert {(f.name, f.dataType.simpleString(), f.nullable) for f in live} == {
+            (f.name, f.dataType.simpleString(), f.nullable) for f in table.schema
+        }, table.name
+    assert upgrade(Lake(spark, lake.location), upgraded)["tables_upgraded"] == 0
 
 
 def test_rows_that_break_a_new_check_are_named(spark, tmp_path):

@@ -14,7 +14,7 @@ from offbeat.tables.following import CHANGE_FEED
 from offbeat.tables.foreign import assert_ours, assert_place
 from offbeat.tables.locks import Note, notes, only_one
 from offbeat.tables.place import Place
-from offbeat.tables.table import CONTRACT_VERSION, Col, Table, literal
+from offbeat.tables.table import CONTRACT_VERSION, Col, Table, literal, quoted
 
 # A transaction: the application's id and a version that grows. Delta drops a second commit of the same pair,
 # and refuses two at once, so that a retry writes once and of two concurrent runs one loses cleanly.
@@ -48,6 +48,7 @@ class LiveTables(Place):
         self.tables_written: dict[str, int] = {}
         self._ensured: set[str] = set()
         self._lacking: dict[str, tuple[Col, ...]] = {}
+        self._strict: dict[str, tuple[str, ...]] = {}
         self._contracts: dict[str, int] = {}
 
     def exists(self, table: Table) -> bool:
@@ -63,6 +64,8 @@ class LiveTables(Place):
             return False
         schema = self.spark.read.table(self.reference(table)).schema
         self._lacking[table.name] = assert_ours(table, found, schema, location=self.location)
+        not_null = {field.name for field in schema if not field.nullable}
+        self._strict[table.name] = tuple(c.name for c in table.columns if c.null and c.name in not_null)
         self._contracts[table.name] = int(found["offbeat.contract"])
         self._ensured.add(table.name)
         return True
@@ -72,7 +75,7 @@ class LiveTables(Place):
         return self._properties(table)
 
     def ensure(self, *tables: Table) -> None:
-        """Create the tables that are missing; check those that are there, and give older ones their later columns.
+        """Create the tables that are missing; check those that are there, and bring older ones up by `complete`.
 
         Raises:
             UsageError: a table was written by something else, or has other columns than the contract.
@@ -86,15 +89,17 @@ class LiveTables(Place):
             self._ensured.add(table.name)
 
     def complete(self, table: Table) -> int:
-        """Add the columns that came into the contract after the table was made; its rows have null there.
+        """Add the columns that came into the contract after the table was made, and let null where it now may be.
 
         Returns:
-            How many came.
+            How many columns came or may be null now.
         """
-        later = self._lacking.pop(table.name, ())
+        later, strict = self._lacking.pop(table.name, ()), self._strict.pop(table.name, ())
         if later:
             self.alter(table, f"ADD COLUMNS ({', '.join(column.ddl for column in later)})")
-        return len(later)
+        for name in strict:
+            self.alter(table, f"ALTER COLUMN {quoted(name)} DROP NOT NULL")
+        return len(later) + len(strict)
 
     def alter(self, table: Table, change: str) -> None:
         """Change the table itself: what follows `ALTER TABLE …`, in a commit of its own."""

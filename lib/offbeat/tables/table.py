@@ -6,9 +6,8 @@ from dataclasses import dataclass, field
 
 from pyspark.sql.types import DataType, StructField, StructType
 
-CONTRACT_VERSION = (
-    1  # raised by one when a column is renamed or retyped; `maintain --upgrade` brings lakes along
-)
+# Raised by one when a column is renamed or retyped, or may no longer be null: see upgrade.py.
+CONTRACT_VERSION = 1
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,10 @@
 """Brings the tables of a lake to the contract of this offbeat: `maintain --upgrade`.
 
-What only adds (a column that may be null, a comment, a check, a property) needs no new version of the contract: every
-writer adds missing columns by itself, and `--upgrade` adds the rest. What renames or retypes a column raises
-CONTRACT_VERSION by one, and gets a step in MIGRATIONS from the version before; a lake goes through all steps that it
-lacks. Each change is one commit, so a run that is killed goes on where it was.
+What only adds or loosens (a column that may be null, new or known; a comment, a check, a property) needs no new version
+of the contract: every writer adds missing columns and drops NOT NULL by itself, and `--upgrade` does the rest. What
+renames or retypes a column, or forbids null, raises CONTRACT_VERSION by one, and gets a step in MIGRATIONS from the
+version before; a lake goes through all steps that it lacks. Each change is one commit, so a run that is killed goes on
+where it was. A test holds each table against its first form.
 """
 
 from __future__ import annotations
