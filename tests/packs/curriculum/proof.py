@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
+import csv
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from offbeat.packs.curriculum.generate import write_log
 from offbeat.packs.curriculum.prepare import clean_cohorts, prepare_accesses
-from offbeat.packs.curriculum.questions import crossing, lessons, likely, rare, students, suspicious
+from offbeat.packs.curriculum.questions import (
+    crossing,
+    findings,
+    kept,
+    lessons,
+    likely,
+    rare,
+    students,
+    suspicious,
+)
 from offbeat.packs.curriculum.rules import Rules
 from offbeat.packs.curriculum.settings import Settings
 
 RULES = Rules(programs={1: "PHP full stack", 2: "Java full stack", 3: "data science", 4: "front end"})
-COLUMNS = "day string, clock string, path string, user string, cohort_id string, ip string"
+COLUMNS = ["day", "clock", "path", "user", "cohort_id", "ip"]
+AS_IT_IS: dict[str, Any] = {"quoting": csv.QUOTE_NONE, "keep_default_na": False}
 
 
 @dataclass
@@ -55,18 +68,26 @@ class Log:
         return self.truth[self.truth["kind"] == kind].iloc[0]
 
 
-def events_of(spark: SparkSession, pattern: str) -> DataFrame:
+def events_of(folder: Path) -> pa.Table:
     """Events of a text log as ingest makes them: equal rows once, no row without a path."""
-    lines = spark.read.csv(pattern, schema=COLUMNS, sep=" ", quote="", escape="").distinct()
-    covariates = F.map_filter(
-        F.create_map(F.lit("cohort_id"), "cohort_id", F.lit("ip"), "ip"), lambda _, value: value.isNotNull()
+    files = sorted(folder.glob("access-*.txt"))
+    parts = (
+        pd.read_csv(file, sep=" ", names=COLUMNS, dtype=str, na_values=[""], **AS_IT_IS) for file in files
     )
-    return lines.where("path IS NOT NULL").select(
-        F.sha2(F.concat_ws("|", *lines.columns), 256).alias("event_id"),
-        F.col("user").alias("entity"),
-        F.to_timestamp(F.concat_ws(" ", "day", "clock")).alias("event_time"),
-        F.col("path").alias("event"),
-        covariates.alias("covariates"),
+    lines = pd.concat(parts).drop_duplicates().dropna(subset=["path"]).reset_index(drop=True)
+    pairs = zip(lines["cohort_id"], lines["ip"], strict=True)
+    covariates = [
+        [("cohort_id", cohort), ("ip", ip)] if isinstance(cohort, str) else [("ip", ip)]
+        for cohort, ip in pairs
+    ]
+    return pa.table(
+        {
+            "event_id": [f"{number:09d}" for number in range(len(lines))],
+            "entity": lines["user"],
+            "event_time": pa.array(pd.to_datetime(lines["day"] + " " + lines["clock"], utc=True)),
+            "event": lines["path"],
+            "covariates": pa.array(covariates, pa.map_(pa.string(), pa.string())),
+        }
     )
 
 
@@ -77,15 +98,23 @@ def cohorts_of(spark: SparkSession, path: Path | str) -> DataFrame:
 def make_log(spark: SparkSession, folder: Path, *, rows: int, seed: int, **settings) -> Log:
     write_log(folder, rows=rows, seed=seed, settings=Settings(**settings))
     cohorts = cohorts_of(spark, folder / "cohorts.csv")
-    accesses = prepare_accesses(events_of(spark, f"{folder}/access-*.txt"), cohorts, RULES).persist()
+    events = events_of(folder)
+    pq.write_table(events, folder / "events.parquet", coerce_timestamps="us")
+    # Written and read again: no question makes the accesses anew.
+    prepared = prepare_accesses(spark.read.parquet(str(folder / "events.parquet")), cohorts, RULES)
+    prepared.write.parquet(str(folder / "accesses"))
+    accesses = spark.read.parquet(str(folder / "accesses")).persist()
     truth = pq.read_table(folder / "truth").to_pandas()
     names = {str(row["cohort_id"]): row["cohort"] for row in cohorts.collect()}
-    return Log(accesses, cohorts, truth, accesses.select("user").distinct().count(), names)
+    return Log(accesses, cohorts, truth, events["entity"].to_pandas().nunique(), names)
 
 
 def prove(log: Log) -> dict[str, Found]:
     """By kind of plant: what was found of it."""
-    return {**_people(log), **_alarms(log), **_lessons(log)}
+    try:
+        return {**_people(log), **_alarms(log), **_lessons(log), **_outages(log)}
+    finally:
+        kept.let_go()
 
 
 def _people(log: Log) -> dict[str, Found]:
@@ -133,6 +162,18 @@ def _lessons(log: Log) -> dict[str, Found]:
     planted = {f"{log.names[hot['entity']]}: {page['page'] if page else hot['detail']}"}
     found = {f"{row.cohort}: {row.page}" for row in far.itertuples()}
     return {"hot_lesson": Found(planted, found, activity.count()), **_rare(log)}
+
+
+def _outages(log: Log) -> dict[str, Found]:
+    """An outage is found where what is told overlaps it; entities are days."""
+    planted = log.one("outage")
+    said = set()
+    for row in findings.outages(log.accesses).select("what", "number").toPandas().itertuples():
+        begin = pd.Timestamp(row.what, tz="UTC")
+        hit = begin < planted["end"] and begin + pd.Timedelta(hours=row.number) > planted["start"]
+        said.add("outage" if hit else row.what)
+    days = log.accesses.select("day").distinct().count()
+    return {"outage": Found({"outage"}, said, days, ", ".join(sorted(said)))}
 
 
 def _rare(log: Log) -> dict[str, Found]:

@@ -9,8 +9,9 @@ _METHODS = {
         Cohorts with few accesses are left out, since their ranks say little.
     """,
     "b": """
-        Cohorts of students, without staff. Expected is what the other cohorts' share of a lesson would make of this
-        cohort's own total: size does not matter.
+        Cohorts of students, without staff, and pages that their program has a part in: who opened another program's is
+        a question of its own. Expected is what the other cohorts' share of a lesson would make of this cohort's own
+        total: size does not matter.
 
         The test allows for how far cohorts of the program differ anyway; the list is held to the stated share of false
         discoveries (Benjamini and Hochberg).
@@ -40,11 +41,12 @@ _METHODS = {
     """,
     "g": """
         A typing error is one letter, or two swapped, away from a path used at least twice as often, or has a part that
-        is so near to a known one and that no other path has; a probe is an address that no page of a curriculum has, or
+        is so near to a known one and as rare in all paths; a probe is an address that no page of a curriculum has, or
         whose topic one user alone asked for.
     """,
     "h": """
-        An outage is a stretch of hours without access where the weeks around had many.
+        An outage is a stretch of hours without access where the weeks around had many, and the days around as well:
+        that none comes in the holidays is no outage.
 
         A user moves where a later access carries another cohort. Growth compares whole months: the one in which the log
         ends is left out.

@@ -74,7 +74,8 @@ def write_pages(
 
 class _Pages:
     def __init__(self, lake: Lake, conf: Config, folder: Path, run_id: str, run_date: dt.datetime) -> None:
-        self.lake, self.conf, self.folder = lake, conf, folder
+        self.lake = lake = lake.snapshot()  # a page shows the versions that it names
+        self.conf, self.folder = conf, folder
         self.run_id, self.run_date = run_id, run_date
         rows = lake.read(T.ANSWERS).orderBy("question").collect()
         self.answers = [row.asDict() for row in rows]

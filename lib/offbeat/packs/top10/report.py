@@ -60,6 +60,7 @@ def report(lake: Lake, conf: Config, *, run_id: str, run_date: dt.datetime) -> d
     if not all(lake.exists(table) for table in (TITLE_SCORES, TITLE_FIGURES)):
         log.warning("no titles of %s are scored and judged yet; run `offbeat run` first", conf.name)
         return run(lake, conf, run_id=run_id)
+    lake = lake.snapshot()  # a page shows the versions that it names
     registry, version = champion_of(lake, conf)
     split = load_model(registry.path(version)).record["split"]
     folder = pages_folder(lake, conf)

@@ -12,8 +12,8 @@ from offbeat.packs.curriculum.rules import UNKNOWN_COHORT, Rules
 
 _OUTAGE_HOURS = 3
 _LOST = 14.0  # users in an hour that would have been usual: by chance none comes once in a million times
-_NEAR_HOURS = 3
-_LIVELY = 0.5  # of what is usual before or after an outage
+_NEAR_HOURS = (12, 24)  # before and after, that tell how lively these days are
+_KNOWN_USERS = 3  # that would be usual in them; of fewer nothing can be told
 _REUSED_DAYS = 270
 
 
@@ -57,8 +57,8 @@ def outages(accesses: DataFrame) -> DataFrame:
     """Stretches of hours in which nothing was logged though the weeks around would have had many accesses.
 
     Users are counted, since one user's accesses come and go together. What is usual at an hour of the week is the
-    median of the eight weeks around. Right before or after there are as many as usual: a holiday has none, and is no
-    outage.
+    median of the eight weeks around, times how lively the half days and days before and after are, the quietest of
+    them: in the holidays a few come, and that none comes for hours is no outage.
     """
     hours = accesses.groupBy(F.date_trunc("hour", "at").alias("hour")).agg(
         F.count_distinct("user").alias("n")
@@ -72,8 +72,8 @@ def outages(accesses: DataFrame) -> DataFrame:
     in_order = Window.partitionBy(F.lit(0)).orderBy("_number")
     known = usual.withColumns(
         {
-            "_before": _as_usual(in_order.rowsBetween(-_NEAR_HOURS, -1)),
-            "_after": _as_usual(in_order.rowsBetween(1, _NEAR_HOURS)),
+            "_before": F.least(*(_as_usual(in_order.rowsBetween(-hours, -1)) for hours in _NEAR_HOURS)),
+            "_after": F.least(*(_as_usual(in_order.rowsBetween(1, hours)) for hours in _NEAR_HOURS)),
         }
     )
     silent = known.where("n = 0 AND usual > 0")
@@ -82,8 +82,9 @@ def outages(accesses: DataFrame) -> DataFrame:
         F.min("hour").alias("start"), F.count(F.lit(1)).alias("hours"), F.sum("usual").alias("lost"),
         F.min_by("_before", "hour").alias("_before"), F.max_by("_after", "hour").alias("_after"),
     )  # fmt: skip
-    lively = F.greatest(F.coalesce("_before", F.lit(0.0)), F.coalesce("_after", F.lit(0.0))) >= _LIVELY
-    found = runs.where((F.col("hours") >= _OUTAGE_HOURS) & (F.col("lost") >= _LOST) & lively)
+    lively = F.least(F.coalesce(F.least("_before", "_after"), F.lit(0.0)), F.lit(1.0))
+    lost = runs.withColumn("lost", F.col("lost") * lively)
+    found = lost.where((F.col("hours") >= _OUTAGE_HOURS) & (F.col("lost") >= _LOST))
     return _finding(
         found, "outage", F.date_format("start", "yyyy-MM-dd HH:00"), F.col("hours"),
         F.concat(
@@ -96,7 +97,7 @@ def outages(accesses: DataFrame) -> DataFrame:
 def _as_usual(hours: WindowSpec) -> Column:
     """Users of some hours over what is usual there; null where next to nobody is."""
     usual = F.sum("usual").over(hours)
-    return F.when(usual >= _NEAR_HOURS, F.sum("n").over(hours) / usual)
+    return F.when(usual >= _KNOWN_USERS, F.sum("n").over(hours) / usual)
 
 
 def _programs(accesses: DataFrame) -> DataFrame:

@@ -10,7 +10,9 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 from pyspark.sql.window import WindowSpec
 
+from offbeat.packs.curriculum.prepare import is_foreign
 from offbeat.packs.curriculum.questions.discoveries import add_q_value
+from offbeat.packs.curriculum.questions.kept import keep
 from offbeat.packs.curriculum.rules import UNKNOWN_COHORT, Rules
 
 _LESSONS = "kind IN ('lesson', 'topic')"
@@ -23,7 +25,8 @@ def lesson_activity(accesses: DataFrame, rules: Rules) -> DataFrame:
     A cohort's accesses to a lesson are set against what the other cohorts' share of it would make of the cohort's
     own total, so that large and busy cohorts are judged as small ones are. How far cohorts differ anyway is learnt from
     them: the test is a binomial one with the dispersion that they show; q values hold for all tests together. Staff
-    teach and are no cohort among others: they are left out.
+    teach and are no cohort among others: they are left out. Pages that the program has no part in are not tested (1 as
+    p and q value): which cohorts opened those is a matter of when the doors were open, and a question of its own.
 
     Args:
         accesses: rows of the table accesses.
@@ -35,7 +38,9 @@ def lesson_activity(accesses: DataFrame, rules: Rules) -> DataFrame:
         (F.col("cohort") != UNKNOWN_COHORT) & (F.col("cohort") != rules.staff)
     )
     counted = lessons.groupBy("cohort", "program", "page").agg(
-        F.count(F.lit(1)).alias("accesses"), F.count_distinct("user").alias("users")
+        F.count(F.lit(1)).alias("accesses"),
+        F.count_distinct("user").alias("users"),
+        F.bool_or(is_foreign()).alias("_foreign"),
     )
     cohort, page = Window.partitionBy("cohort"), Window.partitionBy("program", "page")
     ranked = counted.withColumns(
@@ -60,9 +65,10 @@ def lesson_activity(accesses: DataFrame, rules: Rules) -> DataFrame:
     judged = shared.withColumns(
         {"expected": expected, "others_highest": _highest_elsewhere(page, rules.ranked_from)}
     )
-    judged = judged.withColumn("ratio", (F.col("accesses") + 1) / (F.col("expected") + 1))
-    tested = _tested(judged)
-    with_q = add_q_value(tested)
+    judged = keep(judged.withColumn("ratio", (F.col("accesses") + 1) / (F.col("expected") + 1)))
+    tested = add_q_value(keep(_tested(judged.where("NOT _foreign"))))
+    sure = {"p_value": F.lit(1.0), "q_value": F.lit(1.0)}
+    with_q = tested.unionByName(judged.where("_foreign").withColumns(sure))
     far = (
         (F.col("q_value") <= rules.false_discoveries)
         & (F.col("ratio") >= rules.far_more)
