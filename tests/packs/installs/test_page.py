@@ -12,6 +12,7 @@ from offbeat.packs.installs.marketing import in_words
 from offbeat.packs.installs.networks import Said
 from offbeat.packs.installs.seen import Seen
 from offbeat.packs.installs.table import ClickTable, Split
+from offbeat.packs.installs.visitors import Visitors
 from offbeat.reports.data import Head
 from offbeat.reports.page import render_page
 from offbeat.reports.write import write_page
@@ -32,7 +33,7 @@ def saved() -> SavedModel:
 def figure(detector, metric, value, basis="honest"):
     return {
         "detector": detector, "metric": metric, "value": value, "low": value - 0.1, "high": value + 0.05,
-        "basis": basis, "seconds": 1.5, "note": "",
+        "basis": basis, "subset": "all", "seconds": 1.5, "note": "",
     }  # fmt: skip
 
 
@@ -50,6 +51,7 @@ def full_page(conf) -> str:
     points = [
         *pictures._reliability("voting", labels, given),
         *pictures._gain("voting", labels, given),
+        *pictures._visitors(Visitors.of(given, np.arange(100) // 2, labels, 0.5)),
         *pictures._confusion("forest_study", labels, given > 0.5),
         pictures._point("importance", "voting", 0, label="rate_app", x=0.2, low=0.1, high=0.3),
         pictures._point("history", "all", 0, x=3.0, n=5),
@@ -85,6 +87,7 @@ def test_the_page_shows_figures_pictures_segments_and_farms(conf):
         "Zoom: LSTM on non-installers", "Gain", "Lift", "Reliability", "What the model goes by",
         "The test holds 5 installs – few, so that every interval here is wide.",
         "3 of all 5 installs have an earlier click", "ROC-AUC would be 1.0000; honestly it is 0.9000",
+        "Reliability by visitor", "Visitors by clicks",
         "App 3 on channel 7: fine.", "likely farm", "1.2.3.4&lt;b&gt;", "spike, true installer",
     ):  # fmt: skip
         assert text in html, text
@@ -139,12 +142,17 @@ def test_many_installers_are_drawn_in_part():
     fields = {"ip": np.arange(n).astype(str).astype(object)}
     installed = np.repeat([0, 1], n // 2)
     table = ClickTable(fields, np.arange(n), installed, np.arange(n), np.zeros((n, 1)), {}, 1.0)
-    seen = pictures.Seen(table, Split(500, 1000), table, {}, {}, (), "voting")
-    said = Said("lstm", np.linspace(0, 1, n), np.zeros(n), np.zeros(n), 0.0, "")
+    nobody = Visitors.of(np.zeros(0), np.zeros(0, int), np.zeros(0, int), 1.0)
+    seen = pictures.Seen(table, Split(500, 1000), table, {}, {}, (), "voting", nobody)
+    said = Said("lstm", np.zeros(n), np.linspace(0, 1, n), np.zeros(n), 0.0, "")
     points = list(pictures._errors(seen, said, seed=0))
     kinds = ("spike, true installer", "installer without a spike")
     assert len([1 for p in points if p["picture"] == "errors" and p["label"] in kinds]) == 300
-    assert {p["picture"] for p in points} == {"errors", "errors_zoom"}
+    assert {p["picture"] for p in points} == {"errors", "errors_zoom", "spikes"}
+    # Half of the test's errors, all of installers, are above what training had.
+    assert {p["label"]: p["n"] for p in points if p["picture"] == "spikes"} == {
+        "spike, true installer": 1000, "spike, false installer": 0,
+    }  # fmt: skip
 
 
 def test_segments_in_words():

@@ -117,7 +117,7 @@ def test_a_run_writes_every_table_and_the_page(context, summary, folder):
 def test_evaluation_is_honest_with_intervals_and_the_leak_beside(context, summary):
     version = summary["score"]["install_model"]
     rows = context.lake.read(EVALUATIONS).where(F.col("model_version") == version).toPandas()
-    by = rows.set_index(["detector", "metric"])
+    by = rows[rows["subset"] == "all"].set_index(["detector", "metric"])
     for name in ("logistic_baseline", "forest_study"):
         one = by.loc[(name, "roc_auc")]
         assert 0.55 < one["value"] < 0.99
@@ -126,6 +126,10 @@ def test_evaluation_is_honest_with_intervals_and_the_leak_beside(context, summar
     assert by.loc[("leaky_attributed_time", "roc_auc")]["value"] == pytest.approx(1.0)
     assert by.loc[("leaky_attributed_time", "roc_auc")]["basis"] == "leaky"
     assert summary["evaluate"]["judged_clicks"] == pytest.approx(0.2 * summary["ingest"]["events"], rel=0.01)
+    visitors = rows[rows["subset"] == "visitors"].set_index("metric")
+    assert 0.55 < visitors.loc["roc_auc", "value"] < 0.99
+    expected, found = (summary["evaluate"][f"visitors_{name}"] for name in ("expected", "installed"))
+    assert 0.5 * found < expected < 2 * found
     charts = context.lake.read(INSTALL_CHARTS).toPandas()
     assert {"reliability", "gain", "lift", "confusion", "importance", "history"} <= set(charts["picture"])
 

@@ -138,7 +138,7 @@ def _table(
     """The log's columns as the real logs have them; times as text to the second."""
     midnight = (settings.first_day - dt.date(1970, 1, 1)).days * _DAY_S
     click, attributed = (
-        pa.array(np.datetime_as_string((midnight + at).astype("datetime64[s]")).astype(object), pa.string())
+        pa.array((midnight + at).astype("datetime64[s]")).cast(pa.string())
         for at in (row.time_s, row.time_s + delay)
     )
     return pa.table(
@@ -148,8 +148,8 @@ def _table(
             "device": DEVICES[row.device],
             "os": row.system,
             "channel": row.channel + 100,
-            "click_time": pc.replace_substring(click, "T", " "),
-            "attributed_time": pc.if_else(pa.array(seen), pc.replace_substring(attributed, "T", " "), None),
+            "click_time": click,
+            "attributed_time": pc.if_else(pa.array(seen), attributed, None),
             "is_attributed": seen.astype(np.int8),
         }
     )

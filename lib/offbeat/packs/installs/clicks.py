@@ -77,7 +77,7 @@ def assert_config(conf: Config) -> None:
 
 def read_clicks(
     lake: Lake, conf: Config, *, run_date: dt.datetime, whole: Sequence[str]
-) -> tuple[DataFrame, int]:
+) -> tuple[DataFrame, int, int]:
     """The clicks that the config's sources hold, row by row, through the contract; nothing is written.
 
     A file to be scored may lack the label and what is known only after the outcome.
@@ -87,7 +87,7 @@ def read_clicks(
 
     Returns:
         As `lake_clicks`, one row per row of the files, with `position` (its line, where there is one file) and `extra`:
-        the columns that `output.id` names, as a map. And how many rows are no clicks and are left out.
+        the columns that `output.id` names, as a map. How many rows these are, and how many are no clicks and left out.
 
     Raises:
         InputRefused: a column is missing, unknown or of another type, or too many rows are no clicks.
@@ -100,8 +100,8 @@ def read_clicks(
         files += found
         numbered = _numbered(source, len(found))
         for rows in sources.read(lake.spark, numbered, found, salt=str(place), known=None):
-            taken = _for_scoring(rows, numbered, conf)
-            frames.append(_with_ids(contract.apply(rows, taken, newest=newest, keep=("fields",)), conf))
+            lighter = _for_scoring(rows, numbered, conf)
+            frames.append(_with_ids(contract.apply(rows, lighter, newest=newest, keep=("fields",)), conf))
     if not frames:
         raise sources.no_rows(files)
     rows_in = reduce(DataFrame.unionByName, frames)
@@ -109,11 +109,11 @@ def read_clicks(
     keep(rows_in)
     try:
         with sources.readable():
-            refused = _assert_rows(rows_in, conf, whole, files)
+            taken, refused = _assert_rows(rows_in, conf, whole, files)
     finally:
         let_go(rows_in)
     good = rows_in.where(F.size("reasons") == 0)
-    return _clicks(good, conf.tabular.features, "position", F.col("_extra").alias("extra")), refused
+    return _clicks(good, conf.tabular.features, "position", F.col("_extra").alias("extra")), taken, refused
 
 
 def _numbered(source: Source, files: int) -> Source:
@@ -196,11 +196,13 @@ def _with_ids(rows: DataFrame, conf: Config) -> DataFrame:
     return rows.withColumn("_extra", extra.cast("map<string,string>")).drop("fields")
 
 
-def _assert_rows(rows: DataFrame, conf: Config, whole: Sequence[str], files: Sequence[SourceFile]) -> int:
+def _assert_rows(
+    rows: DataFrame, conf: Config, whole: Sequence[str], files: Sequence[SourceFile]
+) -> tuple[int, int]:
     """Refuse files without rows, with too many rows that are no clicks, or with a field of another kind.
 
     Returns:
-        How many rows are no clicks.
+        How many rows are clicks, and how many are none.
     """
     is_good = F.size("reasons") == 0
     other = [
@@ -226,7 +228,7 @@ def _assert_rows(rows: DataFrame, conf: Config, whole: Sequence[str], files: Seq
                 f"{counted['rows_']:,} rows, like {example[0] if example else ''!a}, and was one in training; "
                 "give the column its type again"
             )
-    return int(counted["bad_"])
+    return int(counted["rows_"] - counted["bad_"]), int(counted["bad_"])
 
 
 def whole_fields(clicks: DataFrame) -> list[str]:

@@ -37,11 +37,12 @@ def curve(rows: Rows, *, across: str, up: str, chance: bool, percent: bool = Tru
         percent: whether `up` is a share.
     """
     names = distinct(rows, "series")
-    share: Spec = {"axis": {"format": "~%", "tickCount": 5}}
     scale = {"type": "symlog", "constant": 0.005}
     tall: Spec = {"axis": {"format": "~%", "tickCount": 5}} if percent else {"axis": {"tickCount": 5}}
+    ticks = {"labelExpr": "format(datum.value, '~%')", "values": [0, 0.01, 0.05, 0.2, 0.5, 1]}
+    x = axis("x", across, scale=scale, axis=ticks)
     place = {
-        "x": axis("x", across, scale=scale, axis={**share["axis"], "values": [0, 0.01, 0.05, 0.2, 0.5, 1]}),
+        "x": x,
         "y": axis("y", up, **tall),
         "tooltip": [
             tip("series", "model"),
@@ -56,7 +57,7 @@ def curve(rows: Rows, *, across: str, up: str, chance: bool, percent: bool = Tru
     if chance:
         ends = {"values": [{"x": step / 50, "y": step / 50 if percent else 1} for step in range(51)]}
         rule = {"type": "line", "color": "var(--muted)", "strokeWidth": 1, "strokeDash": [2, 3]}
-        layers.append({"data": ends, "mark": rule, "encoding": {"x": axis("x", across), "y": axis("y", up)}})
+        layers.append({"data": ends, "mark": rule, "encoding": {"x": x, "y": axis("y", up)}})
     at = [row for row in rows if row["x"] >= 0.0099][:1]  # noqa: PLR2004 - one in a hundred
     text = f"{up} by {across}, for {', '.join(names)}"
     text += f"; {at[0]['series']} reaches {at[0]['y']:.3g} at 1 %." if at else "."
@@ -67,11 +68,12 @@ def curve(rows: Rows, *, across: str, up: str, chance: bool, percent: bool = Tru
     return chart({"layer": layers}, rows, columns, text, height=280)
 
 
-def reliability(rows: Rows) -> Chart:
+def reliability(rows: Rows, *, unit: str = "clicks") -> Chart:
     """Probability given against share found, with intervals, on scales that show small ones.
 
     Args:
         rows: series, x (mean probability), y (share found), low, high, n.
+        unit: what was counted.
     """
     names = distinct(rows, "series")
     scale = {"type": "symlog", "constant": 0.001}
@@ -80,7 +82,7 @@ def reliability(rows: Rows) -> Chart:
     y = axis("y", "share that installed", scale=scale, axis=ticks)
     data = values(rows, x="x", y="y", low="low", high="high", n="n", series="series")
     tips = [tip("series", "model"), tip("x", "given", "quantitative", ".3%"), tip("y", "found", "quantitative", ".3%"),
-            tip("n", "clicks")]  # fmt: skip
+            tip("n", unit)]  # fmt: skip
     coloured = by_series(names)
     reach = {
         "x": x,
@@ -101,7 +103,7 @@ def reliability(rows: Rows) -> Chart:
     ]
     columns = (
         Column("series", "model"), Column("x", "probability given", "share"), Column("y", "share found", "share"),
-        Column("low", "low (95 %)", "share"), Column("high", "high (95 %)", "share"), Column("n", "clicks", "count"),
+        Column("low", "low (95 %)", "share"), Column("high", "high (95 %)", "share"), Column("n", unit, "count"),
     )  # fmt: skip
     text = f"Reliability of {', '.join(names)}: on the dotted line the probability given is the share found."
     return chart({"layer": layers}, rows, columns, text, height=280)
@@ -122,7 +124,9 @@ def errors(rows: Rows) -> Chart:
         rows: label (kind), x (place), y (error in nats), low (clicks before), high (limit of a spike).
     """
     kinds = [kind for kind in _KINDS if any(row["label"] == kind for row in rows)]
-    border = min((row["x"] for row in rows if not row["label"].startswith("training")), default=None)
+    late = [row["x"] for row in rows if not row["label"].startswith("training")]
+    # A zoom may lie in the test alone: there is no border in it.
+    border = min(late) if late and len(late) < len(rows) else None
     data = values(rows, x="x", y="y", series="label", low="low")
     shape = {"domain": kinds, "range": [_KINDS[kind][0] for kind in kinds]}
     colour = {"domain": kinds, "range": [_KINDS[kind][1] for kind in kinds]}

@@ -24,11 +24,12 @@ from offbeat.evaluation.metrics import (
 from offbeat.packs.installs import pictures
 from offbeat.packs.installs.networks import judge_networks
 from offbeat.packs.installs.rates import Rates
-from offbeat.packs.installs.scoring import load_champion, registry_of
+from offbeat.packs.installs.scoring import load_champion, registry_of, weight_of
 from offbeat.packs.installs.table import ClickTable, Split, judged_rows, load_table, train_rows
 from offbeat.packs.installs.tables import INSTALL_CHARTS
 from offbeat.packs.installs.train import COPIES, assert_honest
 from offbeat.packs.installs.training import BASELINE, FIGURES, SHOWN, judge_probabilities
+from offbeat.packs.installs.visitors import OF_INDEPENDENT, OF_VISITORS, Visitors
 from offbeat.tables import Lake
 from offbeat.tables.contract import EVALUATIONS
 from offbeat.tabular import SavedModel, fit, load_model
@@ -85,6 +86,10 @@ def evaluate_installs(lake: Lake, conf: Config, *, run_id: str) -> dict[str, Any
     judged += [Judged(one.name, one.given, one.seconds, one.note) for one in networks]
     leak = _leaky(table, split)
     rows = [row for one in (*judged, *leak) for row in _rows(one, test.installed, conf)]
+    given = {one.name: one.given for one in judged}
+    best = champion.record["model"]
+    visitors = Visitors.of(given[best], test.visitor, test.installed, weight_of(champion))
+    rows += _visitor_rows(best, visitors, conf)
     stamps = {"run_id": run_id, "model_version": version}
     lake.merge(
         EVALUATIONS, lake.spark.createDataFrame([{**stamps, **row} for row in rows], EVALUATIONS.schema)
@@ -99,12 +104,13 @@ def evaluate_installs(lake: Lake, conf: Config, *, run_id: str) -> dict[str, Any
             split,
             test,
             models,
-            {one.name: one.given for one in judged},
+            given,
             tuple(networks),
-            champion.record["model"],
+            best,
+            visitors,
         ),
     )
-    return _summary(judged, leak, champion.record["model"], test, version)
+    return _summary(judged, leak, best, test, version) | _visitor_summary(visitors)
 
 
 def _is_kept(conf: Config, name: str) -> bool:
@@ -156,6 +162,24 @@ def _rows(one: Judged, labels: np.ndarray, conf: Config) -> Iterator[dict[str, A
     for name, value in (("precision", counts.precision), ("recall", counts.recall), ("fpr", counts.fpr)):
         ends = {"low": _finite(reach[name].low), "high": _finite(reach[name].high)}
         yield {**base, "metric": name, "value": float(value), **ends}
+
+
+def _visitor_rows(champion: str, visitors: Visitors, conf: Config) -> Iterator[dict[str, Any]]:
+    """The champion's figures by visitor, and what independent clicks would say."""
+    note = "probability of at least one install of a visitor's clicks"
+    for subset, given in ((OF_VISITORS, visitors.given), (OF_INDEPENDENT, visitors.independent)):
+        for row in _rows(Judged(champion, given, note=note), visitors.installed, conf):
+            yield {**row, "subset": subset}
+
+
+def _visitor_summary(visitors: Visitors) -> dict[str, Any]:
+    found = {"judged_visitors": len(visitors.installed), "visitors_installed": int(visitors.installed.sum())}
+    return found | {
+        "visitors_expected": float(visitors.given.sum()),
+        "visitors_expected_independent": float(visitors.independent.sum()),
+        "visitor_brier": judge_probabilities(visitors.installed, visitors.given)["brier"],
+        "visitor_brier_independent": judge_probabilities(visitors.installed, visitors.independent)["brier"],
+    }
 
 
 def _finite(value: float) -> float | None:

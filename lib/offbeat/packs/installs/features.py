@@ -25,6 +25,7 @@ _HOUR_US, _DAY_US = 3600 * _S, 86_400 * _S
 _SESSION_GAP_US = 1800 * _S
 _TRAILING_HOURS = 24
 _PART_CLICKS = 500_000  # of a worker at a time: some hundred megabytes
+_FINEST = ("app", "channel")
 _WIDE = {"app": ("app",), "channel": ("channel",), "app_channel": ("app", "channel")}
 
 NEAR = (
@@ -63,8 +64,11 @@ def add_features(
         is no earlier click.
     """
     near = _add_near(clicks, F.lit(True) if wanted is None else wanted, n_clicks)
+    # Counted once over all clicks; what is left is small.
+    hourly = (clicks if log is None else log).groupBy(*_FINEST, _hour().alias("_hour"))
+    counts = hourly.agg(F.count(F.lit(1)).alias("_n"))
     for name, keys in _WIDE.items():
-        near = _add_trailing(near, clicks if log is None else log, keys, f"{name}_24h")
+        near = _add_trailing(near, counts, keys, f"{name}_24h")
     angle = (F.unix_micros("click_time") % _DAY_US) / _DAY_US * (2 * np.pi)
     return near.withColumns({"hour_sin": F.sin(angle), "hour_cos": F.cos(angle)})
 
@@ -135,13 +139,21 @@ def _near_of_partition(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordB
     )
 
 
-def _add_trailing(clicks: DataFrame, log: DataFrame, keys: tuple[str, ...], name: str) -> DataFrame:
-    """Add how many clicks the key had in the 24 whole hours before the click's hour; there are few keys and hours."""
-    hour = F.floor(F.unix_micros("click_time") / _HOUR_US).cast("bigint")
-    hourly = log.groupBy(*keys, hour.alias("_hour")).agg(F.count(F.lit(1)).alias("_n"))
+def _hour() -> Column:
+    """The whole hour of a click, counted from 1970."""
+    return F.floor(F.unix_micros("click_time") / _HOUR_US).cast("bigint")
+
+
+def _add_trailing(clicks: DataFrame, counts: DataFrame, keys: tuple[str, ...], name: str) -> DataFrame:
+    """Add how many clicks the key had in the 24 whole hours before the click's hour; there are few keys and hours.
+
+    Args:
+        counts: `_n` clicks of each app, channel and `_hour`.
+    """
+    hourly = counts.groupBy(*keys, "_hour").agg(F.sum("_n").alias("_n"))
     earlier = Window.partitionBy(*keys).orderBy("_hour").rangeBetween(-_TRAILING_HOURS, -1)
     trailing = hourly.withColumn(
         name, F.log1p(F.coalesce(F.sum("_n").over(earlier), F.lit(0)).cast("double"))
     )
     small = F.broadcast(trailing.drop("_n"))
-    return clicks.withColumn("_hour", hour).join(small, [*keys, "_hour"], "left").drop("_hour")
+    return clicks.withColumn("_hour", _hour()).join(small, [*keys, "_hour"], "left").drop("_hour")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Callable
 from dataclasses import asdict
@@ -19,6 +20,7 @@ from offbeat.packs.installs.settings import Settings
 from offbeat.packs.log_folder import MANIFEST, appearing, earlier_log
 
 _FORMAT = 1
+_LEVEL = 4  # of gzip: a tenth larger than the default 9 makes it, in a tenth of the time
 _ODDS = np.linspace(-20, 10, 3001)  # edges of the histogram that the best possible AUC is counted with
 Progress = Callable[[str, int, int], None]
 
@@ -76,9 +78,11 @@ def write_log(
 
 def _write(folder: Path, number: int, chunk: Chunk) -> None:
     options = pa.csv.WriteOptions(quoting_style="none", include_header=False)
-    with pa.output_stream(folder / "clicks" / f"part-{number:05d}.csv.gz", compression="gzip") as stream:
-        stream.write((",".join(chunk.clicks.column_names) + "\n").encode())
-        pa.csv.write_csv(chunk.clicks, stream, options)
+    stream = pa.BufferOutputStream()
+    stream.write((",".join(chunk.clicks.column_names) + "\n").encode())
+    pa.csv.write_csv(chunk.clicks, stream, options)
+    packed = gzip.compress(stream.getvalue(), compresslevel=_LEVEL, mtime=0)
+    (folder / "clicks" / f"part-{number:05d}.csv.gz").write_bytes(packed)
     pq.write_table(chunk.truth, folder / "truth" / f"part-{number:05d}.parquet", compression="zstd")
 
 

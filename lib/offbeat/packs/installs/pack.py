@@ -120,7 +120,12 @@ def story(lake: Lake, conf: Config) -> list[str]:
 def _figures(lake: Lake, version: str) -> list[str]:
     if not lake.exists(EVALUATIONS):
         return []
-    rows = lake.read(EVALUATIONS).where(F.col("model_version") == version).where("basis = 'honest'").collect()
+    rows = (
+        lake.read(EVALUATIONS)
+        .where(F.col("model_version") == version)
+        .where("basis = 'honest' AND subset = 'all'")
+        .collect()
+    )
     found = {(row["detector"], row["metric"]): row for row in rows}
     names = sorted(
         {name for name, metric in found if metric == "roc_auc"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
@@ -16,6 +17,7 @@ from offbeat.packs.installs.features import FEATURES
 from offbeat.packs.installs.networks import SUPERVISED, Said
 from offbeat.packs.installs.rates import Rates
 from offbeat.packs.installs.table import ClickTable, Split, fit_rows, judged_rows
+from offbeat.packs.installs.visitors import Visitors
 from offbeat.tabular import SavedModel
 
 Point = dict[str, Any]
@@ -27,7 +29,8 @@ _SHUFFLES = 3
 _IMPORTANT = 15
 _DRAWN = 120  # a page has to stay below two megabytes with the library of its charts in it
 _INSTALLERS = 300  # of the test, drawn; a log of a hundred million clicks has more than a chart has room for
-_ZOOM = 60  # clicks on each side of the zoom
+_CLICKS = (("1", 1, 2), ("2 to 4", 2, 5), ("5 to 19", 5, 20), ("20 and more", 20, np.inf))
+_ZOOM = 30  # clicks on each side of the zoom
 _SPIKE = 0.99  # quantile of the errors of training above which an error is a spike
 
 
@@ -39,6 +42,7 @@ class Seen:
         test: the clicks that judge, by time.
         models: saved models by name. given: probabilities of the test's clicks by model.
         networks: what networks said. champion: name of the model that scores.
+        visitors: what it says of the test's visitors.
     """
 
     table: ClickTable
@@ -48,6 +52,7 @@ class Seen:
     given: Mapping[str, np.ndarray]
     networks: tuple[Said, ...]
     champion: str
+    visitors: Visitors
 
 
 def threshold_of(cost: Cost) -> float:
@@ -68,6 +73,7 @@ def points_of(seen: Seen, *, cost: Cost, seed: int) -> list[Point]:
     for name in dict.fromkeys((STUDY, seen.champion)):
         if name in seen.given:
             points += _confusion(name, labels, seen.given[name] > threshold_of(cost))
+    points += _visitors(seen.visitors)
     points += _importance(seen, seed=seed)
     for network in seen.networks:
         if network.name != SUPERVISED:
@@ -95,6 +101,23 @@ def _reliability(name: str, labels: np.ndarray, given: np.ndarray) -> Iterator[P
                 "reliability", name, position, x=float(given[part].mean()), y=hits / len(part), low=interval.low,
                 high=interval.high, n=len(part),
             )  # fmt: skip
+
+
+def _visitors(visitors: Visitors) -> Iterator[Point]:
+    """Reliability by visitor, and installers expected against found by how many clicks a visitor has."""
+    ways = {"as scored": visitors.given, "independent clicks": visitors.independent}
+    for name, given in ways.items():
+        for point in _reliability(name, visitors.installed, given):
+            yield {**point, "picture": "visitor_reliability"}
+        for position, (label, low, high) in enumerate(_CLICKS):
+            part = (visitors.clicks >= low) & (visitors.clicks < high)
+            n, hits = int(part.sum()), float(visitors.installed[part].sum())
+            if n:
+                reach = wilson_interval(hits, n)
+                yield _point(
+                    "visitor_clicks", name, position, label=label, x=float(given[part].sum()), y=hits,
+                    low=reach.low * n, high=reach.high * n, n=n,
+                )  # fmt: skip
 
 
 def _gain(name: str, labels: np.ndarray, given: np.ndarray) -> Iterator[Point]:
@@ -157,6 +180,11 @@ def _errors(seen: Seen, network: Said, *, seed: int) -> Iterator[Point]:
     bought = np.unique(table.fields["ip"][early][table.installed[early] == 1])
     early = early[~np.isin(table.fields["ip"][early], bought)]
     limit = float(np.quantile(network.scores[early], _SPIKE))
+    spikes = test[network.scores[test] > limit]
+    for position, installed in enumerate((1, 0)):
+        label = _kind("test", math.inf, installed, limit)
+        n = int((table.installed[spikes] == installed).sum())
+        yield _point("spikes", network.name, position, label=label, n=n)
     rng = np.random.default_rng(seed)
     left = np.sort(rng.choice(early, min(_DRAWN, len(early)), replace=False))
     yes, no = test[table.installed[test] == 1], test[table.installed[test] == 0]

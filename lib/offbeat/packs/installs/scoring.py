@@ -24,8 +24,11 @@ from offbeat.packs.installs.features import FEATURES, FIELDS, add_features
 from offbeat.packs.installs.rates import NAMES, Rates
 from offbeat.packs.installs.table import as_numbers
 from offbeat.packs.installs.tables import INSTALL_SCORES
+from offbeat.packs.installs.visitors import INDEPENDENT, build_at_least_one
 from offbeat.scoring.carrier import Carrier, carry
+from offbeat.spark import keep, let_go
 from offbeat.tables import Lake
+from offbeat.tables.contract import EVENTS
 from offbeat.tabular import SavedModel, load_model, load_packed, pack_model
 from offbeat.training.registry import Registry
 
@@ -51,6 +54,11 @@ def load_champion(folder: Path) -> SavedModel:
     return saved
 
 
+def weight_of(saved: SavedModel) -> float:
+    """How the model's probabilities of a visitor's clicks are put together; see `visitors`."""
+    return float(saved.record.get("visitor_weight", INDEPENDENT))
+
+
 def score_installs(lake: Lake, conf: Config, *, run_id: str, run_date: dt.datetime) -> dict[str, Any]:
     """Give every click that has none yet its probability, and write the csv where one is asked for.
 
@@ -70,32 +78,55 @@ def score_installs(lake: Lake, conf: Config, *, run_id: str, run_date: dt.dateti
     folder = registry.path(version)
     saved = load_champion(folder)
     lake.ensure(INSTALL_SCORES)
-    rows, refused = None, 0
+    rows, taken, refused = None, 0, 0
     if conf.output.get("csv") or _has_new_files(lake, conf, run_date):
-        rows, refused = read_clicks(lake, conf, run_date=run_date, whole=saved.record["whole"])
-    known = lake_clicks(lake, conf)
+        rows, taken, refused = read_clicks(lake, conf, run_date=run_date, whole=saved.record["whole"])
+    stamps = {"model_version": version, "run_id": run_id, "scored_at": as_utc(run_date)}
+    carrier = carry(lake.spark, version, pack_model(folder), loader=cast("Any", load_packed))
+    made: dict[str, Any] = {
+        "scored_clicks": _append_scores(lake, conf, rows, (carrier, saved), stamps, n_rows=taken),
+        "install_model": version,
+    }
     if rows is not None:
-        known = _with_new(known, rows.drop("extra"))
-    wanted = (known if rows is None else rows).select("click_id").distinct()
-    fresh = _unscored(lake, wanted, version)
-    scored = _scored(
-        known, fresh, carry(lake.spark, version, pack_model(folder), loader=cast("Any", load_packed)), saved
-    )
-    stamps = {"model_version": version, "run_id": run_id}
-    scored = scored.withColumns({name: F.lit(value) for name, value in stamps.items()})
-    before = _count(lake, version)
-    lake.append(INSTALL_SCORES, scored.withColumn("scored_at", F.lit(as_utc(run_date))))
-    made: dict[str, Any] = {"scored_clicks": _count(lake, version) - before, "install_model": version}
-    if rows is not None:
-        made |= {"clicks_in": rows.count(), "clicks_refused": refused}
+        made |= {"clicks_in": taken, "clicks_refused": refused}
         if refused:
             log.warning(
                 "%s rows of the file are no clicks and have no probability; `offbeat ingest` tells why",
                 f"{refused:,}",
             )
         if conf.output.get("csv"):
-            made |= _write_csv(lake, conf, rows, version)
+            made |= _write_csv(lake, conf, rows, saved)
     return made
+
+
+def _append_scores(
+    lake: Lake,
+    conf: Config,
+    rows: DataFrame | None,
+    model: tuple[Carrier, SavedModel],
+    stamps: dict[str, Any],
+    *,
+    n_rows: int,
+) -> int:
+    """Score the clicks of the rows, or where there are none all of the lake, that this version has not scored yet."""
+    version = stamps["model_version"]
+    before = _count(lake, version)
+    known = lake_clicks(lake, conf)
+    if rows is not None:
+        known = _with_new(known, rows.drop("extra"))
+    known = keep(known)  # an ip's clicks are each other's history, and the counts of apps are of all clicks
+    try:
+        fresh = None
+        if rows is not None or before:
+            wanted = (known if rows is None else rows).select("click_id").distinct()
+            fresh = _unscored(lake, wanted, version)
+        scored = _scored(known, fresh, *model, n_clicks=lake.read(EVENTS).count() + n_rows)
+        lake.append(
+            INSTALL_SCORES, scored.withColumns({name: F.lit(value) for name, value in stamps.items()})
+        )
+    finally:
+        let_go(known)
+    return _count(lake, version) - before
 
 
 def _has_new_files(lake: Lake, conf: Config, run_date: dt.datetime) -> bool:
@@ -119,12 +150,16 @@ def _count(lake: Lake, version: str) -> int:
     return lake.read(INSTALL_SCORES).where(F.col("model_version") == version).count()
 
 
-def _scored(log: DataFrame, fresh: DataFrame, carrier: Carrier, saved: SavedModel) -> DataFrame:
-    """The fresh clicks of a log with `install_prob`."""
-    marked = log.join(fresh.withColumn("_fresh", F.lit(True)), "click_id", "left")
-    ips = marked.where("_fresh").select("ip").distinct()
-    part = marked.join(ips, "ip", "left_semi")
-    rows = add_features(part, log, wanted=F.coalesce("_fresh", F.lit(False)), n_clicks=log.count())
+def _scored(
+    log: DataFrame, fresh: DataFrame | None, carrier: Carrier, saved: SavedModel, *, n_clicks: int
+) -> DataFrame:
+    """The fresh clicks of a log with `install_prob`; all of them where `fresh` is None."""
+    part, wanted = log, None
+    if fresh is not None:
+        marked = log.join(fresh.withColumn("_fresh", F.lit(True)), "click_id", "left")
+        ips = marked.where("_fresh").select("ip").distinct()
+        part, wanted = marked.join(ips, "ip", "left_semi"), F.coalesce("_fresh", F.lit(False))
+    rows = add_features(part, log, wanted=wanted, n_clicks=n_clicks)
     extra = [name for name in saved.record["extra"] if name in rows.columns]
     kept = ["click_id", *FIELDS, "click_time", "installed"]
     types = dict(rows.dtypes)
@@ -160,9 +195,9 @@ def score_batch(batch: pa.RecordBatch, saved: SavedModel) -> np.ndarray:
     return saved.model.predict(np.column_stack([*own, *given, rates]))
 
 
-def _write_csv(lake: Lake, conf: Config, rows: DataFrame, version: str) -> dict[str, Any]:
+def _write_csv(lake: Lake, conf: Config, rows: DataFrame, saved: SavedModel) -> dict[str, Any]:
     """Write `id,install_prob`: a row per visitor, or per click in the order of the file."""
-    scores = lake.read(INSTALL_SCORES).where(F.col("model_version") == version)
+    scores = lake.read(INSTALL_SCORES).where(F.col("model_version") == saved.version)
     joined = rows.join(scores.select("click_id", "install_prob"), "click_id")
     joined = joined.withColumn("id", _id(conf))
     per_row = conf.output.get("per", "visitor") == "row"
@@ -172,9 +207,8 @@ def _write_csv(lake: Lake, conf: Config, rows: DataFrame, version: str) -> dict[
     else:
         # A click that stands twice in the file is one click, as in the log.
         lines = joined.dropDuplicates(["id", "click_id"]).select("id", "install_prob")
-        # At least one install: one minus the chance that no click leads to one.
-        none = F.sum(F.log1p(-F.least("install_prob", F.lit(1 - 1e-15))))
-        lines = lines.groupBy("id").agg((-F.expm1(none)).alias("install_prob")).orderBy("id")
+        any_install = build_at_least_one(F.col("install_prob"), weight_of(saved))
+        lines = lines.groupBy("id").agg(any_install.alias("install_prob")).orderBy("id")
     target = Path(str(conf.output["csv"])).expanduser()
     return {"csv": str(target), "csv_rows": write_csv(lines, target)}
 

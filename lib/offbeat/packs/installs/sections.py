@@ -9,9 +9,11 @@ from markupsafe import Markup
 
 from offbeat.packs.installs import drawings
 from offbeat.packs.installs.pictures import threshold_of
+from offbeat.packs.installs.scoring import weight_of
 from offbeat.packs.installs.seen import Rows, Seen
 from offbeat.packs.installs.table import Split, describe
 from offbeat.packs.installs.training import BASELINE
+from offbeat.packs.installs.visitors import OF_INDEPENDENT, OF_VISITORS
 from offbeat.reports import form, parts
 from offbeat.reports.chart_base import Chart
 from offbeat.reports.form import Column
@@ -56,7 +58,9 @@ def _figures(seen: Seen) -> Section:
     if not seen.evaluations:
         return Section(name, title, [parts.missing("Nothing is evaluated yet. `offbeat evaluate` does it.")])
     named = [
-        {**row, "model": name_of(row["detector"])} for row in seen.evaluations if row["basis"] == "honest"
+        {**row, "model": name_of(row["detector"])}
+        for row in seen.evaluations
+        if (row["basis"], row["subset"]) == ("honest", "all")
     ]
     order = {row["model"]: -row["value"] for row in named if row["metric"] == "pr_auc"}
     made: list[Markup] = [_trust(seen)]
@@ -105,7 +109,9 @@ def _all_figures(named: Rows, order: Mapping[str, float]) -> Markup:
         one = by.setdefault(row["model"], fixed)
         one[row["metric"]] = row["value"]
         known = row["low"] is not None
-        one[f"{row['metric']}_interval"] = f"{row['low']:.3g}–{row['high']:.3g}" if known else ""
+        digits = 5 if row["metric"] == "brier" else 3
+        reach = f"{row['low']:.{digits}f}–{row['high']:.{digits}f}" if known else ""
+        one[f"{row['metric']}_interval"] = reach
     columns = [
         Column("model", "model"), Column("roc_auc", "ROC-AUC", "number"), Column("roc_auc_interval", "95 %"),
         Column("pr_auc", "PR-AUC", "number"), Column("pr_auc_interval", "95 %"),
@@ -166,8 +172,39 @@ def _pictures(seen: Seen) -> Section:
         parts.grid(_figure(gain, "Gain", "gain"), _figure(lift, "Lift", "lift")),
         _figure(drawings.reliability(named["reliability"]), "Reliability", "reliability", reliable),
         _figure(drawings.importance(named["importance"]), "What the model goes by", "importance", shuffled),
+        *_visitors(seen),
     ]
     return Section("pictures", "Pictures", made)
+
+
+def _visitors(seen: Seen) -> list[Markup]:
+    """How far the probability of at least one install can be trusted, visitor by visitor."""
+    if "visitor_reliability" not in seen.pictures:
+        return []
+    by_clicks = _by_series(seen.pictures["visitor_clicks"])
+    rows = [
+        {**row, "independent": other["x"]}
+        for row, other in zip(by_clicks["as scored"], by_clicks["independent clicks"], strict=True)
+    ]
+    columns = [
+        Column("label", "clicks of the visitor in the test"), Column("n", "visitors", "count"),
+        Column("x", "installers expected", "number"), Column("independent", "were clicks independent", "number"),
+        Column("y", "installers found", "count"), Column("low", "low (95 %)", "number"),
+        Column("high", "high (95 %)", "number"),
+    ]  # fmt: skip
+    brier = [seen.metric(seen.champion, "brier", subset=subset) for subset in (OF_VISITORS, OF_INDEPENDENT)]
+    said = [f"{form.number(row['value'])}" for row in brier if row is not None]
+    note = "The probability of at least one install. A visitor's likeliest click counts in full, its others with "
+    note += (
+        f"weight {weight_of(seen.saved):.3g}, fitted on validation; 1 is what independent clicks would give."
+    )
+    if len(said) == len(brier):
+        note += f" Brier score {said[0]}, were clicks independent {said[1]}."
+    chart = drawings.reliability(seen.pictures["visitor_reliability"], unit="visitors")
+    return [
+        _figure(chart, "Reliability by visitor", "visitor-reliability", note),
+        parts.table(rows, columns, caption="Visitors by clicks", name="visitor-clicks", filtered=False),
+    ]
 
 
 def _at_threshold(seen: Seen, model: str) -> str:
@@ -192,6 +229,7 @@ def _networks(seen: Seen) -> Section:
         shown = "All installers" if drawn >= whole else f"{drawn:,} of {whole:,} installers"
         note = "Above the dashed rule an error is a spike: one in a hundred clicks of training is. "
         note += f"{shown} of the test are shown, of the other clicks a sample."
+        note += _spikes(seen, name)
         for picture, title in (("errors", "Error per observation"), ("errors_zoom", "Zoom")):
             rows = _by_series(seen.pictures.get(picture, [])).get(name)
             if rows:
@@ -205,6 +243,15 @@ def _networks(seen: Seen) -> Section:
         "spikes of its error; here every spike is marked by what it was."
     )
     return Section("networks", "What the networks see", made, intro=intro)
+
+
+def _spikes(seen: Seen, network: str) -> str:
+    """How many of all test clicks are spikes: the drawing has all installers but few others, which flatters."""
+    counts = {row["label"]: row["n"] for row in _by_series(seen.pictures.get("spikes", [])).get(network, [])}
+    if not counts:
+        return ""
+    right, wrong = counts["spike, true installer"], counts["spike, false installer"]
+    return f" Of all clicks of the test {right + wrong:,} are spikes: {right:,} true installers, {wrong:,} false ones."
 
 
 def _installers(seen: Seen, network: str) -> Rows:

@@ -43,10 +43,10 @@ class Seen:
         """Name of the model that scores."""
         return str(self.saved.record["model"])
 
-    def metric(self, model: str, metric: str) -> dict[str, Any] | None:
+    def metric(self, model: str, metric: str, *, subset: str = "all") -> dict[str, Any] | None:
         """A figure's row; None where there is none."""
         for row in self.evaluations:
-            if (row["detector"], row["metric"]) == (model, metric):
+            if (row["detector"], row["metric"], row["subset"]) == (model, metric, subset):
                 return row
         return None
 

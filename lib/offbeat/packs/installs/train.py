@@ -103,10 +103,20 @@ def _save_all(
             one.model,
             name=one.name,
             columns=design.columns,
-            record={**record, "model": one.name, "validation": one.validation, "seconds": one.seconds},
+            record={**record, **_told(one)},
             extra=design.rates.to_arrays(),
         )
         for one in fitted
+    }
+
+
+def _told(one: Fitted) -> dict[str, Any]:
+    """What a model's record says of its own."""
+    return {
+        "model": one.name,
+        "validation": one.validation,
+        "visitor_weight": one.visitor_weight,
+        "seconds": one.seconds,
     }
 
 
@@ -119,10 +129,8 @@ def _save_champion(
         best.model,
         name=f"install-{best.name}",
         columns=design.columns,
-        record={
-            **record, "model": best.name, "validation": best.validation, "seconds": best.seconds, "beside": versions,
-        },
+        record={**record, **_told(best), "beside": versions},
         extra=design.rates.to_arrays(),
-    )  # fmt: skip
+    )
     registry.promote(version, reason=f"{best.name}: best on validation")
     return version

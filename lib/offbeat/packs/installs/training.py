@@ -18,6 +18,7 @@ from offbeat.evaluation.probabilities import brier_score
 from offbeat.packs.installs.features import FEATURES
 from offbeat.packs.installs.rates import NAMES, Rates, out_of_fold
 from offbeat.packs.installs.table import ClickTable, Split, fit_rows, train_rows, validation_rows
+from offbeat.packs.installs.visitors import fit_weight
 from offbeat.tabular import MODELS as TABULAR
 from offbeat.tabular import Calibrated, Model, calibrate, fit
 from offbeat.tabular.ensembles import Columns, Stacking, Voting, said
@@ -62,6 +63,7 @@ class Fitted:
         model: calibrated; fitted on all training clicks.
         earlier: fitted on the earlier of them alone, with the same calibration: what validation judged.
         validation: metrics on the later ones.
+        visitor_weight: how much more than its likeliest click a visitor's others tell; see `visitors`.
         seconds: to fit both.
     """
 
@@ -69,16 +71,22 @@ class Fitted:
     model: Calibrated
     earlier: Calibrated
     validation: dict[str, float]
+    visitor_weight: float
     seconds: float
 
 
 @dataclass(frozen=True)
 class _Part:
-    """Clicks to fit on."""
+    """Clicks to fit on, or to judge by."""
 
     x: np.ndarray
     y: np.ndarray
     visitor: np.ndarray
+
+    @classmethod
+    def of(cls, table: ClickTable, x: np.ndarray) -> _Part:
+        """Clicks with their rows; visitors are numbered anew, without gaps."""
+        return cls(x, table.installed, np.unique(table.visitor, return_inverse=True)[1])
 
 
 def make_design(table: ClickTable, extra: tuple[str, ...], *, seed: int) -> tuple[Design, np.ndarray]:
@@ -103,23 +111,22 @@ def fit_all(table: ClickTable, split: Split, conf: Tabular, *, seed: int) -> tup
             raise UsageError(f"config tabular.models: no model {name}; known here: {', '.join(MODELS)}")
     early, late, whole = (table.take(rows(table, split)) for rows in (fit_rows, validation_rows, train_rows))
     first, x = make_design(early, conf.features, seed=seed)
-    judge = first.rows(late)
+    judged = _Part.of(late, first.rows(late))
     final, x_whole = make_design(whole, conf.features, seed=seed)
     parts = [_Part(x, early.installed, early.visitor), _Part(x_whole, whole.installed, whole.visitor)]
-    fitted = list(_fitted(names, parts, (judge, late.installed), conf, final.columns, seed))
+    fitted = list(_fitted(names, parts, judged, conf, final.columns, seed))
     return final, fitted
 
 
 def _fitted(
     names: tuple[str, ...],
     parts: list[_Part],
-    judged: tuple[np.ndarray, np.ndarray],
+    judged: _Part,
     conf: Tabular,
     columns: tuple[str, ...],
     seed: int,
 ) -> Iterator[Fitted]:
     members: dict[str, list[Model]] = {}
-    judge, labels = judged
     for name in _in_order(names):
         began = time.monotonic()
         settings = conf.settings.get(name, {})
@@ -128,13 +135,17 @@ def _fitted(
         else:
             pair = [_fit_one(name, part, columns, settings, seed) for part in parts]
         members[name] = pair
-        given = _unseen(pair[0], judged, seed) if isinstance(pair[0], Stacking) else pair[0].predict(judge)
-        earlier = calibrate(pair[0], given, labels, kind=conf.calibration)
+        given = _unseen(pair[0], judged, seed) if isinstance(pair[0], Stacking) else pair[0].predict(judged.x)
+        earlier = calibrate(pair[0], given, judged.y, kind=conf.calibration)
         seconds = time.monotonic() - began
-        figures = judge_probabilities(labels, earlier.adjust(given))
+        adjusted = earlier.adjust(given)
+        figures = judge_probabilities(judged.y, adjusted)
         log.info("%s: %s, %.1f s", name, ", ".join(f"{k} {v:.4f}" for k, v in figures.items()), seconds)
         if name in names:
-            yield Fitted(name, dataclasses.replace(earlier, member=pair[1]), earlier, figures, seconds)
+            weight = fit_weight(adjusted, judged.visitor, judged.y)
+            yield Fitted(
+                name, dataclasses.replace(earlier, member=pair[1]), earlier, figures, weight, seconds
+            )
 
 
 def _in_order(names: tuple[str, ...]) -> list[str]:
@@ -155,23 +166,20 @@ def _fit_one(
     return fit(name, part.x, part.y, settings=settings, **how)
 
 
-def _together(
-    name: str, members: dict[str, list[Model]], judged: tuple[np.ndarray, np.ndarray]
-) -> list[Model]:
+def _together(name: str, members: dict[str, list[Model]], judged: _Part) -> list[Model]:
     """Voting or stacking of models that are fitted already; what is on top learns from the later clicks."""
     pairs = [members[one] for one in _TOGETHER]
     early, whole = (tuple(pair[place] for pair in pairs) for place in (0, 1))
     if name == "voting":
         return [Voting(early), Voting(whole)]
-    judge, labels = judged
-    top = fit_logistic(said(early, judge), labels, np.ones(len(labels)), strength=0.1)
+    top = fit_logistic(said(early, judged.x), judged.y, np.ones(len(judged.y)), strength=0.1)
     return [Stacking(early, top), Stacking(whole, top)]
 
 
-def _unseen(model: Stacking, judged: tuple[np.ndarray, np.ndarray], seed: int) -> np.ndarray:
+def _unseen(model: Stacking, judged: _Part, seed: int) -> np.ndarray:
     """What a stacked model says of validation clicks when its top has not learnt from them: half by half."""
-    judge, labels = judged
-    heard = said(model.members, judge)
+    labels = judged.y
+    heard = said(model.members, judged.x)
     half = np.zeros(len(labels), bool)
     for label in (0, 1):  # each half gets its share of the few installs
         rows = np.random.default_rng(seed).permutation(np.flatnonzero(labels == label))
