@@ -177,7 +177,7 @@ def _sessionize_once(lake: Lake, conf: Any) -> tuple[Meter, int]:
 
 
 def _apart(peer: Callable[..., float], *arguments: Any) -> float | None:
-    """A peer's seconds, in a process of its own so that its memory goes with it; None where the memory was too small."""
+    """A peer's seconds, in a process of its own so that its memory goes with it; None where memory was too small."""
     from concurrent.futures import ProcessPoolExecutor
     from concurrent.futures.process import BrokenProcessPool
     from multiprocessing import get_context
