@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ import deltalake
 import pytest
 
 from tests.system.connect_server import ConnectServer
-from tests.system.offbeat_process import ROOT, offbeat
+from tests.system.offbeat_process import ROOT
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(1700)]
 
@@ -38,21 +39,38 @@ def server(tmp_path_factory):
         yield started
 
 
-def arguments(folder: Path, *settings: str, log: Path) -> list[str]:
-    given = [f"generate.path={log}", f"source.path={log}/events", *settings]
-    sets = [part for setting in given for part in ("--set", setting)]
-    return ["--config", "conf/tvm.yaml", "--lake", str(folder), "--run-date", "2027-01-01", *sets, "--json"]
-
-
-def rows(lake: Path, name: str) -> list[str]:
+def rows(lake: Path, name: str) -> list[dict]:
     table = deltalake.DeltaTable(str(lake / name)).to_pyarrow_table()
     kept = [column for column in table.column_names if column not in OF_A_RUN]
-    return sorted(repr(row) for row in table.select(kept).to_pylist())
+    return sorted(table.select(kept).to_pylist(), key=without_fractions)
+
+
+def without_fractions(row: dict) -> str:
+    return re.sub(r"\d+\.\d+(e-?\d+)?", "", repr(row))
+
+
+def fractions(value: object) -> list[float]:
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        return [number for each in value for number in fractions(each)]
+    return [value] if isinstance(value, float) else []
 
 
 def assert_same_tables(here: Path, there: Path) -> None:
+    """All but fractions to the letter; those as near as the sums behind them.
+
+    The model's weights are the same to the bit. Over Connect Arrow batches hold other sessions, and the order in which
+    a matrix product or a sum of minutes adds up differs with them: the last bits of float32. A percentile has the
+    score's difference times the slope of the curve of quantiles, some hundred a nat.
+    """
     for name in TABLES:
-        assert rows(there, name) == rows(here, name), name
+        ours, theirs = rows(here, name), rows(there, name)
+        assert [without_fractions(row) for row in theirs] == [without_fractions(row) for row in ours], name
+        for one, other in zip(ours, theirs, strict=True):
+            if "percentile" in one:
+                assert other.pop("percentile") == pytest.approx(one.pop("percentile"), abs=1e-3), name
+            assert fractions(other) == pytest.approx(fractions(one), rel=2e-6, abs=2e-6), (name, one)
     assert rows(here, "anomalies")
 
 
@@ -71,10 +89,10 @@ def test_the_steps_on_a_catalog_over_connect_give_the_tables_of_a_folder(server,
     """In a folder with a SparkContext, and in a schema without one; the two run side by side."""
     here, there = tmp_path / "here", tmp_path / "volume"
     settings = (
-        "generate.rows=3000",
-        "model.detector=ngram2",
+        "generate.rows=20000",
+        "model.settings.epochs=2",
         "evaluate.detectors=[new_event]",
-        "score.alert_budget=0.1",
+        "evaluate.resamples=100",
     )
     log, same_log = tmp_path / "log", tmp_path / "log-again"
     ways = {
@@ -85,18 +103,10 @@ def test_the_steps_on_a_catalog_over_connect_give_the_tables_of_a_folder(server,
         said, errors = way.communicate(timeout=850)
         assert way.returncode == 0, errors[-5000:]
         assert said.splitlines()[-1] == kind
+    weights = [
+        {path.parent.name: path.read_bytes() for path in (folder / "models" / "tvm").glob("*/weights.npz")}
+        for folder in (here, there)
+    ]
+    assert weights[0] == weights[1] != {}
     assert_same_tables(here, server.folder / "warehouse" / "offbeat.db")
-    versions = {path.parent.name for path in (there / "models" / "tvm").glob("*/manifest.json")}
-    assert versions == {path.parent.name for path in (here / "models" / "tvm").glob("*/manifest.json")}
     assert (there / "pages" / "tvm").is_dir()
-
-
-@pytest.mark.slow
-def test_the_main_job_with_an_lstm_gives_the_same_tables_both_ways(server, tmp_path, monkeypatch):
-    settings = ("generate.rows=20000", "model.settings.epochs=4")
-    here = offbeat("run", *arguments(tmp_path / "here", *settings, log=tmp_path / "log"), limit_s=800)
-    assert here.returncode == 0, here.stderr
-    monkeypatch.setenv("SPARK_REMOTE", server.remote)
-    there = offbeat("run", *arguments(tmp_path / "there", *settings, log=tmp_path / "log"), limit_s=800)
-    assert there.returncode == 0, there.stderr
-    assert_same_tables(tmp_path / "here", tmp_path / "there")
