@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Self
 
 from offbeat import runtime
+from tests.conftest import INTERPRETED
 from tests.system.cluster import SPARK_HOME, _stop_group
 
 START_LIMIT_S = 120
@@ -48,6 +49,7 @@ class ConnectServer:
             "spark.driver.memory": self.memory,
             "spark.driver.host": "127.0.0.1",
             "spark.ui.enabled": "false",
+            **INTERPRETED,
         }
         command = [str(SPARK_HOME / "bin" / "spark-submit"), "--master", "local[2]"]
         command += ["--class", "org.apache.spark.sql.connect.service.SparkConnectServer"]

@@ -8,8 +8,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.conftest import INTERPRETED
+
 ROOT = Path(__file__).parents[2]
 LIMIT_S = 280
+
+
+def with_plain_plans() -> str:
+    """Java's options for processes on small logs, for which compiling the plans is a good part of what they cost."""
+    plain = [f"-D{key}={value}" for key, value in INTERPRETED.items()]
+    return " ".join([os.environ.get("OFFBEAT_JAVA_OPTIONS", ""), *plain])
 
 
 def offbeat(*args: str | Path, limit_s: float = LIMIT_S) -> subprocess.CompletedProcess[str]:

@@ -12,7 +12,7 @@ import deltalake
 import pytest
 
 from tests.system.connect_server import ConnectServer
-from tests.system.offbeat_process import ROOT
+from tests.system.offbeat_process import ROOT, with_plain_plans
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(1700)]
 
@@ -78,6 +78,7 @@ def one_way(
     lake: str, folder: Path, log: Path, *settings: str, remote: str | None = None
 ) -> subprocess.Popen:
     env = os.environ | {"OFFBEAT_CORES": "2", "OFFBEAT_DRIVER_MEMORY": "1g"}
+    env |= {"OFFBEAT_JAVA_OPTIONS": with_plain_plans()}
     env |= {"SPARK_REMOTE": remote} if remote else {}
     command = [sys.executable, "-m", "tests.system.steps_one_way", lake, folder, log, *settings]
     return subprocess.Popen(

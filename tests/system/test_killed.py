@@ -20,8 +20,7 @@ import pytest
 
 from offbeat import steps
 from offbeat.config import Config
-from tests.conftest import INTERPRETED
-from tests.system.offbeat_process import ROOT
+from tests.system.offbeat_process import ROOT, with_plain_plans
 from tests.system.steps_and_die import RUN_DATE, add_next_file
 
 pytestmark = [pytest.mark.system, pytest.mark.spark]
@@ -88,12 +87,10 @@ def a_log(folder: Path) -> Path:
 
 
 def surroundings() -> dict[str, str]:
-    """Of the processes that die: dozens of them start anew, so what compiles their plans would be half of the cost."""
-    plain = [f"-D{key}={value}" for key, value in INTERPRETED.items()]
     return os.environ | {
         "OFFBEAT_CORES": "2",
         "OFFBEAT_DRIVER_MEMORY": "1g",
-        "OFFBEAT_JAVA_OPTIONS": " ".join([os.environ.get("OFFBEAT_JAVA_OPTIONS", ""), *plain]),
+        "OFFBEAT_JAVA_OPTIONS": with_plain_plans(),
     }
 
 
