@@ -78,8 +78,11 @@ def instrument(death: Death) -> None:
     Registry.promote = promote_and_pass  # type: ignore[method-assign]
 
 
-def go_all_the_way(conf: Config) -> None:
+def go_all_the_way(conf: Config, spark: Any = None) -> None:
+    """From the files that are there to anomalies, in the session given or one of its own."""
     context = steps.Context(conf, run_date=RUN_DATE)
+    if spark is not None:
+        context.spark = spark
     steps.ingest(context)
     steps.sessionize(context)
     if Registry(context.lake, conf.name).champion() is None:

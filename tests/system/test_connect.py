@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -84,6 +85,24 @@ def one_way(
     return subprocess.Popen(
         command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
+
+
+@pytest.mark.slow
+def test_a_lake_is_looked_after_over_connect_as_with_a_context(server, tmp_path):
+    """Status, label, promote, forget and maintain on a catalog's lake and on a folder's."""
+    settings = ("admin", "generate.rows=3000", "model.detector=ngram2", "score.alert_budget=0.1")
+    quick = ("evaluate.detectors=[new_event]", "evaluate.resamples=100")
+    lakes = {"here": None, "spark_catalog.admin": server.remote}
+    said = []
+    for number, (lake, remote) in enumerate(lakes.items()):
+        named = lake if remote else str(tmp_path / lake)
+        volume, log = tmp_path / (f"volume-{number}" if remote else lake), tmp_path / f"log-{number}"
+        way = one_way(named, volume, log, *settings, *quick, remote=remote)
+        out, errors = way.communicate(timeout=850)
+        assert way.returncode == 0, errors[-5000:]
+        said.append(json.loads(out.splitlines()[-2]))
+    assert said[0] == said[1]
+    assert_same_tables(tmp_path / "here", server.folder / "warehouse" / "admin.db")
 
 
 def test_the_steps_on_a_catalog_over_connect_give_the_tables_of_a_folder(server, tmp_path):
