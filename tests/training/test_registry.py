@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from offbeat.errors import UsageError
@@ -17,6 +19,14 @@ def registry(tmp_path):
 def test_there_is_no_champion_at_first(registry):
     assert registry.champion() is None
     assert sorted(registry.versions()) == ["a", "b", "c"]
+
+
+def test_models_of_one_run_know_each_other(registry):
+    for version, detector, run in (("a", "lstm", "1"), ("b", "gru", "1"), ("c", "lstm", "2")):
+        said = {"detector": detector, "record": {"run_id": run}}
+        (registry.folder / version / "manifest.json").write_text(json.dumps(said))
+    assert list(registry.trained_with("b").items()) == [("b", "gru"), ("a", "lstm")]
+    assert registry.trained_with("none") == {}
 
 
 def test_promote_and_roll_back(registry):

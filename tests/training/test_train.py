@@ -60,6 +60,14 @@ def test_rivals_are_compared_and_the_page_can_say_why(conf, sample):
     assert set(model.calibration.segments.sessions) == {"web", "tv", ""}
 
 
+@pytest.mark.parametrize("rival,takes", [("gru", True), ("lstm_classifier", False), ("counts", False)])
+def test_a_rival_of_the_same_family_takes_the_settings(conf, rival, takes):
+    model = conf.model.model_copy(update={"detector": "lstm", "settings": {"epochs": 2}})
+    assert step.settings_of(rival, conf.model_copy(update={"model": model})) == (
+        {"epochs": 2} if takes else {}
+    )
+
+
 def test_an_unknown_rival_is_refused_before_anything_is_read(conf, monkeypatch):
     monkeypatch.setattr(step, "load_training_data", lambda *_, **__: pytest.fail("the lake was read"))
     wrong = conf.model_copy(update={"model": conf.model.model_copy(update={"rivals": ("gru", "lstn")})})

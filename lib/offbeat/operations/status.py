@@ -143,20 +143,20 @@ def _drift(lake: Lake, names: set[str]) -> Facts | None:
     if DRIFT.name not in names:
         return None
     rows = lake.read(DRIFT)
-    last = _one(rows.agg(F.max_by("run_id", "measured_at").alias("run_id")))["run_id"]
+    last = _one(rows.agg(F.max_by(F.struct("run_id", "model_version"), "measured_at").alias("last")))["last"]
     if last is None:
         return None
-    mine = rows.where(F.col("run_id") == last).groupBy("measure")
+    of_last = (F.col("run_id") == last["run_id"]) & (F.col("model_version") == last["model_version"])
+    mine = rows.where(of_last).groupBy("measure")
     found = mine.agg(
         F.max("distance").alias("distance"),
         F.bool_or("warned").alias("warned"),
         F.bool_or("beyond").alias("beyond"),
         F.max("measured_at").alias("measured_at"),
-        F.max("model_version").alias("model_version"),
     ).collect()
     return {
-        "run_id": last,
-        "model_version": found[0]["model_version"],
+        "run_id": last["run_id"],
+        "model_version": last["model_version"],
         "measured_at": _utc(found[0]["measured_at"]),
         "distance": max(row["distance"] for row in found),
         "measures": {row["measure"]: row["distance"] for row in sorted(found, key=lambda row: row["measure"])},

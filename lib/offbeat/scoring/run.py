@@ -115,7 +115,7 @@ class Scorer:
         }
         rows = drift_rows(found, observed, limit=self.drift_limit, stamp=stamp)
         frame = self.lake.spark.createDataFrame(rows, DRIFT.schema)
-        self.lake.append(DRIFT, frame, txn=(f"drift:{self.run_id}", batch_id))
+        self.lake.append(DRIFT, frame, txn=(f"drift:{self.run_id}:{self.version}", batch_id))
         self.drift = max(self.drift, *(each.distance for each in found))
         for each, row in zip(found, rows, strict=True):
             if row["warned"]:

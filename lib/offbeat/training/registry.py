@@ -50,11 +50,20 @@ class Registry:
     def detector(self) -> str | None:
         """Name of the champion's detector, as its manifest says it; None before the first training."""
         version = self.champion()
-        manifest = self.path(version) / "manifest.json" if version is not None else None
-        if manifest is None or not manifest.is_file():
-            return None
-        name: str | None = json.loads(manifest.read_text(encoding="utf-8")).get("detector")
+        name: str | None = self._manifest(version).get("detector") if version is not None else None
         return name
+
+    def trained_with(self, version: str) -> dict[str, str]:
+        """Versions that the same run trained, this one first, with the names of their detectors."""
+        run_id = self._manifest(version).get("record", {}).get("run_id")
+        if run_id is None:
+            return {}
+        manifests = {each: self._manifest(each) for each in dict.fromkeys((version, *self.versions()))}
+        return {
+            each: manifest["detector"]
+            for each, manifest in manifests.items()
+            if manifest.get("record", {}).get("run_id") == run_id
+        }
 
     def promote(self, version: str, *, reason: str) -> None:
         """Make a version champion, in one step that is visible whole or not at all.
@@ -94,6 +103,12 @@ class Registry:
         earlier: str = history[-2]["champion"]
         self._write({"champion": earlier, "history": history[:-1]})
         return earlier
+
+    def _manifest(self, version: str) -> dict[str, Any]:
+        """What a version's manifest says; nothing where there is none."""
+        file = self.path(version) / "manifest.json"
+        read: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+        return read
 
     def _pointer(self) -> dict[str, Any]:
         try:

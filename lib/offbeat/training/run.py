@@ -13,6 +13,7 @@ from offbeat.config import Config
 from offbeat.detectors import create
 from offbeat.detectors.base import Detector, Sequences
 from offbeat.detectors.history import History
+from offbeat.detectors.recurrent import Recurrent
 from offbeat.tables.contract import TUNING
 from offbeat.tables.lake import Lake
 from offbeat.training.artifact import load_artifact, save_artifact
@@ -82,8 +83,14 @@ def run(lake: Lake, conf: Config, *, run_id: str, trials: int = 0) -> dict[str, 
 
 
 def settings_of(name: str, conf: Config) -> dict[str, Any]:
-    """The config's settings are the detector's; a rival takes its own by default."""
-    return conf.model.settings if name == conf.model.detector else {}
+    """The config's settings are the detector's, and those of a rival of its family: LSTM and GRU train alike.
+
+    Another rival takes its own by default.
+    """
+    same = name == conf.model.detector or all(
+        isinstance(create(each), Recurrent) for each in (name, conf.model.detector)
+    )
+    return conf.model.settings if same else {}
 
 
 def _train(

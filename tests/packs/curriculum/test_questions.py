@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from pyspark.sql import functions as F
 
 from offbeat.packs.curriculum import tables as T
+from offbeat.packs.curriculum.answers import Teller
 from offbeat.packs.curriculum.exhibits import EXHIBITS
 from offbeat.packs.curriculum.questions import (
     counts,
@@ -225,23 +227,49 @@ def test_a_page_gets_one_recommendation(spark):
     ]
 
 
-def test_users_without_a_scored_session_are_seen_by_their_counts(spark):
+def test_networks_and_counts_beside_each_other(spark):
     accesses = frame(spark, [access(1, "scored", after(), **WEB), access(2, "counted", after(), **WEB)])
-    sessions = spark.createDataFrame([("s", "scored")], "session_id string, entity string")
+    sessions = spark.createDataFrame([("s", "scored"), ("t", "scored")], "session_id string, entity string")
     scores = spark.createDataFrame(
-        [("s", 99.5, "anomalous")], "session_id string, percentile float, verdict string"
-    )
+        [("s", "L", 99.5, "anomalous"), ("t", "L", 99.0, "anomalous"), ("s", "G", 99.9, "unknown_event"),
+         ("t", "G", 50.0, "normal"), ("t", "earlier", 100.0, "anomalous")],
+        "session_id string, model_version string, percentile float, verdict string",
+    )  # fmt: skip
     anomalies = spark.createDataFrame(
-        [("scored", [("html/forms",)], 3.0, "s")],
-        "entity string, actual array<struct<event:string>>, score float, session_id string",
+        [("scored", "L", [("html/forms",)], 3.0, "s"), ("scored", "earlier", [("css",)], 9.0, "t")],
+        "entity string, model_version string, actual array<struct<event:string>>, score float, session_id string",
     )
     odd = accesses.select(
         F.lit("user").alias("entity_kind"), F.lit("counted").alias("entity"), F.col("day").alias("period")
+    ).distinct()
+    made = views.two_views(
+        accesses, sessions, scores, anomalies, odd, detectors={"L": "lstm", "G": "gru"}
+    ).select(*T.TWO_VIEWS.schema.names)
+    rows = spark.createDataFrame(made.collect(), T.TWO_VIEWS.schema)
+    columns = (
+        "user",
+        "detector",
+        "view",
+        "sessions",
+        "flagged_sessions",
+        "agreed_sessions",
+        "odd_lesson",
+        "cohort",
     )
-    found = views.two_views(accesses, sessions, scores, anomalies, odd.distinct()).select(
-        "user", "view", "sessions", "cohort"
-    )
-    assert {tuple(row) for row in found.collect()} == {
-        ("scored", "sequences", 1, "Ada"),
-        ("counted", "counts", 0, "Ada"),
+    assert {tuple(row) for row in rows.select(*columns).collect()} == {
+        ("scored", "lstm", "sequences", 2, 2, 1, "html/forms", "Ada"),
+        ("scored", "gru", "sequences", 2, 1, 1, None, "Ada"),
+        ("counted", "lstm", "counts", 0, 0, None, None, "Ada"),
+        ("counted", "gru", "counts", 0, 0, None, None, "Ada"),
     }
+    users, networks = (exhibit.rows(lambda _: rows).collect() for exhibit in EXHIBITS["l"])
+    told = {row["user"]: (row["seen_by"], row["flagged_sessions"], row["odd_lesson"]) for row in users}
+    assert told == {"scored": ("LSTM, GRU", 2, "html/forms"), "counted": ("counts", 0, None)}
+    assert [(row["network"], row["flagged_sessions"], row["agreed_users"]) for row in networks] == [
+        ("LSTM", 2, 1), ("GRU", 1, 1),
+    ]  # fmt: skip
+    assert Teller(SimpleNamespace(read=lambda _: rows), RULES).agree() == (
+        "The LSTM flags 1 user (2 of 2 sessions out of sequence), the GRU flags 1 user (1 of 2 sessions out of "
+        "sequence). The counts flag 1 user for a period with far too many accesses, 0 of them as the LSTM does and "
+        "0 of them as the GRU does. LSTM and GRU agree on 1 user and 1 session. Nothing is odd about 0 of 2 users."
+    )

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
 
 from offbeat.packs.curriculum import tables as T
 from offbeat.packs.curriculum.answers import Teller
@@ -39,11 +38,11 @@ class Answering:
 
     Args:
         cohorts: as `prepare.clean_cohorts` gives them.
-        model_version: whose view of the sequences is set beside the counts'.
+        detectors: by model version, whose views of the sequences are set beside the counts'.
     """
 
-    def __init__(self, lake: Lake, cohorts: DataFrame, rules: Rules, model_version: str) -> None:
-        self.lake, self.cohorts, self.rules, self.model_version = lake, cohorts, rules, model_version
+    def __init__(self, lake: Lake, cohorts: DataFrame, rules: Rules, detectors: Mapping[str, str]) -> None:
+        self.lake, self.cohorts, self.rules, self.detectors = lake, cohorts, rules, detectors
 
     def write(self) -> dict[str, int]:
         """Write every question's table; gives the number of rows of each."""
@@ -87,11 +86,11 @@ class Answering:
             yield T.TWO_VIEWS, lambda: self._two_views(accesses)
 
     def _two_views(self, accesses: DataFrame) -> DataFrame:
-        mine = F.col("model_version") == self.model_version
         return views.two_views(
             accesses,
             self.lake.read(SESSIONS),
-            self.lake.read(SESSION_SCORES).where(mine),
-            self.lake.read(ANOMALIES).where(mine),
+            self.lake.read(SESSION_SCORES),
+            self.lake.read(ANOMALIES),
             self.lake.read(T.COUNT_ANOMALIES),
+            detectors=self.detectors,
         )

@@ -10,6 +10,7 @@ from pyspark.sql import functions as F
 
 from offbeat.packs.curriculum import tables as T
 from offbeat.packs.curriculum.questions import counts
+from offbeat.packs.curriculum.questions.views import by_network
 from offbeat.packs.curriculum.rules import Rules
 from offbeat.tables import Lake, Table
 
@@ -302,16 +303,34 @@ class Teller:
         return f"Beyond what their own past lets expect went {told}.{least}"
 
     def agree(self) -> str:
-        """The sequences' view beside the counts'."""
-        views = self.lake.read(T.TWO_VIEWS).groupBy("view").count().collect()
-        number = {row["view"]: row["count"] for row in views}
-        both, sequences, counts = (number.get(name, 0) for name in ("both", "sequences", "counts"))
-        have = "has" if sequences + both == 1 else "have"
-        return (
-            f"{_many(sequences + both, 'user')} {have} a session that is out of sequence, {counts + both:,} a period "
-            f"with far too many accesses; the two views agree on {both:,} of them and on {number.get('neither', 0):,} "
-            "without either."
-        )
+        """The networks' views beside the counts' and beside each other."""
+        views = self.lake.read(T.TWO_VIEWS)
+        networks = by_network(views).collect()
+        if not networks:
+            return "No session was scored, and nobody has a period with far too many accesses."
+        named = [row["network"] for row in networks]
+        flags = [
+            f"the {row['network']} flags {_many(row['flagged_users'], 'user')} ({row['flagged_sessions']:,} of "
+            f"{_many(row['sessions'], 'session')} out of sequence)"
+            for row in networks
+        ]
+        as_well = " and ".join(f"{row['both']:,} of them as the {row['network']} does" for row in networks)
+        counted = _many(networks[0]["counted_users"], "user")
+        told = [
+            ", ".join(flags),
+            f"the counts flag {counted} for a period with far too many accesses, {as_well}",
+        ]
+        if len(networks) > 1:
+            told.append(
+                f"{' and '.join(named)} agree on {_many(networks[0]['agreed_users'], 'user')} and "
+                f"{_many(networks[0]['agreed_sessions'] or 0, 'session')}"
+            )
+        odd = F.bool_or(F.expr("view <> 'neither'"))
+        users = views.groupBy("user").agg(odd.alias("odd")).agg(
+            F.count_if(~F.col("odd")).alias("calm"), F.count(F.lit(1)).alias("all")
+        ).collect()[0]  # fmt: skip
+        told.append(f"nothing is odd about {users['calm']:,} of {_many(users['all'], 'user')}")
+        return " ".join(_sentence(text, "") for text in told)
 
     def _rows(self, table: Table, where: Column, *order: Column, limit: int) -> list[Any]:
         return list(self.lake.read(table).where(where).orderBy(*order).limit(limit).collect())

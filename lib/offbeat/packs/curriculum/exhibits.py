@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 
 from offbeat.packs.curriculum import tables as T
 from offbeat.packs.curriculum.questions.counts import count_jumps
+from offbeat.packs.curriculum.questions.views import by_network, network
 from offbeat.reports import charts
 from offbeat.reports.chart_base import Chart, Rows
 from offbeat.reports.form import Column as Shown
@@ -145,6 +146,21 @@ def _by_page(rows: DataFrame) -> DataFrame:
         F.sum("accesses").alias("accesses"), F.sum("users").alias("users"),
         F.count_distinct("cohort").alias("cohorts"),
     ).orderBy(F.desc("accesses"), "page")  # fmt: skip
+
+
+def _flagged_users(rows: DataFrame) -> DataFrame:
+    """One row for each user that a network or the counts flag, and who does."""
+    by_networks = F.sort_array(F.collect_set(F.when(F.col("flagged_sessions") > 0, network())), asc=False)
+    by_counts = F.when(F.max("odd_periods") > 0, F.array(F.lit("counts"))).otherwise(
+        F.array().cast("array<string>")
+    )
+    strangest = F.when(F.col("odd_lesson").isNotNull(), F.col("highest_percentile"))
+    return rows.where("view <> 'neither'").groupBy("user", "cohort").agg(
+        F.array_join(F.concat(by_networks, by_counts), ", ").alias("seen_by"),
+        F.max("flagged_sessions").alias("flagged_sessions"), F.max("agreed_sessions").alias("agreed_sessions"),
+        F.max("odd_periods").alias("odd_periods"), F.max_by("odd_lesson", strangest).alias("odd_lesson"),
+        F.max("highest_percentile").alias("_highest"),
+    ).orderBy(F.desc("flagged_sessions"), F.desc("_highest"), "user").drop("_highest")  # fmt: skip
 
 
 _COHORT, _PROGRAM, _PAGE = (
@@ -320,12 +336,25 @@ EXHIBITS: dict[str, tuple[Exhibit, ...]] = {
     )),
     "l": (Exhibit(
         T.TWO_VIEWS,
-        _sorted("-flagged_sessions", "-highest_percentile", "user", where="view <> 'neither'"),
-        (_USER, _COHORT, Shown("view", "seen by"),
-         Shown("flagged_sessions", "sessions out of sequence", "count"),
+        _flagged_users,
+        (_USER, _COHORT, Shown("seen_by", "flagged by"),
+         Shown("flagged_sessions", "sessions out of sequence, at most", "count"),
+         Shown("agreed_sessions", "by every network", "count"),
          Shown("odd_periods", "odd periods", "count"), Shown("odd_lesson", "lesson out of sequence", "code")),
-        _bars("user", value="flagged_sessions", title="sessions out of sequence"),
-    ),),
+        _bars("user", value="flagged_sessions", title="sessions out of sequence, by the network that flags most"),
+        "Users that a network or the counts flag",
+    ), Exhibit(
+        T.TWO_VIEWS,
+        by_network,
+        (Shown("network", "network"), Shown("sessions", "sessions", "count"),
+         Shown("flagged_sessions", "out of sequence", "count"),
+         Shown("agreed_sessions", "by every network", "count"),
+         Shown("flagged_users", "users with such a session", "count"),
+         Shown("agreed_users", "by every network, users", "count"),
+         Shown("both", "by the counts too, users", "count"),
+         Shown("counted_users", "users by the counts", "count")),
+        title="The networks and the counts beside each other", name="networks",
+    )),
 }  # fmt: skip
 """Letter of the question -> its evidence, the first beside the answer, the others below it."""
 

@@ -71,7 +71,8 @@ _METHODS = {
         A network learns which lesson follows which within a visit; a visit is flagged where one came that it held
         unlikely.
 
-        Sequence and number are different questions: that the views agree on few is no fault.
+        LSTM and GRU learn from the same sessions, and each flags by its own threshold. All other pages are of the
+        better one alone. Sequence and number are different questions: that the views agree on few is no fault.
     """,
 }
 

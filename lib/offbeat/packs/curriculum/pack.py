@@ -16,6 +16,7 @@ from offbeat.errors import UsageError
 from offbeat.ingest.pseudonyms import pseudonym_of
 from offbeat.packs.curriculum.answering import Answering
 from offbeat.packs.curriculum.generate import write_log
+from offbeat.packs.curriculum.networks import score_beside
 from offbeat.packs.curriculum.options import Output, read_cohorts
 from offbeat.packs.curriculum.prepare import CleanEvents, clean_cohorts, prepare_accesses
 from offbeat.packs.curriculum.presets import flat
@@ -93,26 +94,27 @@ def _export(accesses: DataFrame, output: Output) -> None:
 
 
 def after_score(lake: Lake, conf: Config, model_version: str) -> dict[str, Any]:
-    """Answer every question into its table, where they are not answered from just that yet."""
+    """Let the rivals score, and answer every question into its table, where it is not answered from just that yet."""
     rules = Rules.of(conf.rules)
     cohorts = clean_cohorts(read_cohorts(lake, conf), rules)
-    state = _state(lake, cohorts, model_version, conf.hash)
+    detectors = score_beside(lake, conf, model_version)
+    state = _state(lake, cohorts, " ".join(detectors), conf.hash)
     if lake.exists(ANSWERS) and lake.property(ANSWERS, _MADE_OF) == state:
         return {}
-    written = dict(Answering(lake, cohorts, rules, model_version).write())
+    written = dict(Answering(lake, cohorts, rules, detectors).write())
     lake.set_property(ANSWERS, _MADE_OF, state)
     return written
 
 
-def _state(lake: Lake, cohorts: DataFrame, model_version: str, config: str) -> str:
-    """What the answers rest on: tables at their versions, cohorts, model, config and code."""
+def _state(lake: Lake, cohorts: DataFrame, models: str, config: str) -> str:
+    """What the answers rest on: tables at their versions, cohorts, models, config and code."""
     read = (
         table for table in (ACCESSES, INGESTED, SESSIONS, SESSION_SCORES, ANOMALIES) if lake.exists(table)
     )
     versions = [f"{lake.table_id(table)}:{lake.version(table)}" for table in read]
     hashed = cohorts.select(F.xxhash64(*cohorts.columns).alias("hash"))
     row = hashed.agg(F.count("hash").alias("n"), F.bit_xor("hash").alias("all")).collect()[0]
-    return " ".join((*versions, f"{row['n']}:{row['all']}", model_version, config, __version__))
+    return " ".join((*versions, f"{row['n']}:{row['all']}", models, config, __version__))
 
 
 def labels(lake: Lake) -> DataFrame | None:

@@ -357,7 +357,7 @@ RARE_VALUES = Table(
 
 TWO_VIEWS = Table(
     name="two_views",
-    doc="Users as the sequences and as the counts see them. Key: user.",
+    doc="Users as each network and as the counts see them. Key: user, detector.",
     columns=(
         _USER,
         _COHORT,
@@ -367,8 +367,18 @@ TWO_VIEWS = Table(
         Col("odd_lesson", "string", "what came out of sequence in the strangest flagged session"),
         Col("odd_periods", "bigint", "periods above what the user's past lets expect", null=False),
         Col("view", "string", "both, sequences, counts or neither", null=False),
+        Col(
+            "detector",
+            "string",
+            "whose view of the sequences: lstm, gru …; null: made before there were several",
+        ),
+        Col(
+            "agreed_sessions",
+            "bigint",
+            "sessions that every detector flags; null: none was scored, or by one alone",
+        ),
     ),
-    key=("user",),
+    key=("user", "detector"),
     entity="user",
 )
 
