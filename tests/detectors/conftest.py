@@ -8,7 +8,7 @@ from offbeat.detectors.base import Sequences
 from offbeat.detectors.vocabulary import Vocabulary
 
 CYCLE = (4, 5, 6, 7, 8)
-SMALL = {"units": 12, "layers": 2, "embedding": 6, "epochs": 60, "batch": 2, "learning_rate": 0.01}
+SMALL = {"units": 12, "layers": 2, "embedding": 6, "epochs": 40, "batch": 4, "learning_rate": 0.02}
 
 
 def cycles(n, *, seed):

@@ -21,11 +21,13 @@ from offbeat.training.calibration import calibrate, calibrate_scores
 from offbeat.training.inject import inject_faults
 
 TINY = {"units": 8, "layers": 1, "embedding": 8, "epochs": 60, "learning_rate": 0.02, "averaging": 0.9}
+BRIEF = {"epochs": 5}  # where it does not matter how well a network has learnt
 NETWORKS = ("lstm", "gru")
 # Those that learn from event sequences alone; what learns from labels has tests of its own.
 NAMES = ("new_event", "length", "counts", "ngram2", "ngram3", "edit", "interarrival", *NETWORKS)
 SLOW_GRU = pytest.param("gru", marks=pytest.mark.slow)
 LONG = [*NAMES[:-1], SLOW_GRU]
+# In the fast tier tests/detectors/test_recurrent.py shows it of a network.
 LONGEST = [*NAMES[:-2], pytest.param("lstm", marks=pytest.mark.slow), SLOW_GRU]
 A, B, C, D = 4, 5, 6, 7
 
@@ -106,16 +108,16 @@ def test_a_session_of_100k_events_has_a_score(name):
         assert scores[0] > scores[1]
 
 
-@pytest.mark.parametrize("name", LONG)
+@pytest.mark.parametrize("name", LONGEST)
 def test_a_vocabulary_of_one_event(name):
     train = Sequences.from_lists([[A, A, A]] * 20)
-    detector = fitted(name, train, size=5)
+    detector = fitted(name, train, size=5, **(BRIEF if name in NETWORKS else {}))
     scores = assert_sound(detector, Sequences.from_lists([[A, A, A], [A] * 50, [UNKNOWN]]))
     if name in ("length", "counts", "edit"):
         assert scores[1] > scores[0]
 
 
-@pytest.mark.parametrize("name", LONG)
+@pytest.mark.parametrize("name", LONGEST)
 def test_a_vocabulary_of_50000_events(name):
     size = 50_004
     rng = np.random.default_rng(0)
@@ -143,7 +145,7 @@ def test_times_that_are_not_known(name):
     sessions = [[A, B, C, D]] * 40
     gaps = [[math.nan, 1.0 + at % 3, math.nan, 2.0] for at in range(40)]
     train = Sequences.from_lists(sessions, gaps=gaps)
-    detector = fitted(name, train, **({"time": True} if name in NETWORKS else {"min_gaps": 5}))
+    detector = fitted(name, train, **(BRIEF | {"time": True} if name in NETWORKS else {"min_gaps": 5}))
     nothing = Sequences.from_lists(
         [[A, B, C, D]] * 2, gaps=[[math.nan] * 4, [math.nan, 1.0, math.nan, 900.0]]
     )
@@ -215,7 +217,7 @@ def test_an_event_that_is_not_ascii():
     for name in NAMES:
         detector = create(name)
         train = Sequences.from_lists([again.encode(names).tolist()] * 20)
-        chosen = TINY if name in NETWORKS else {}
+        chosen = TINY | BRIEF if name in NETWORKS else {}
         detector.fit(train, train, vocabulary=again, settings=chosen)
         assert_sound(detector, train)
 

@@ -21,11 +21,12 @@ def read(spark):
 
     from offbeat.ingest import contract, identity, sources
 
-    def read_source(source: Source, *, known=None, dedupe: str = "id") -> list[dict]:
+    def read_source(source: Source, *, known=None, dedupe: str = "id", once: bool = False) -> list[dict]:
         files = sources.find(spark, source)
         groups = sources.read(spark, source, files, salt="0", known=known)
         frames = [contract.apply(rows, source, newest=RUN_DATE) for rows in groups]
         rows = identity.add_event_id(functools.reduce(DataFrame.unionByName, frames), dedupe=dedupe)
+        rows = identity.once(rows) if once else rows
         return [
             row.asDict()
             for row in rows.withColumn("event_time", F.col("event_time").cast("string")).collect()

@@ -28,24 +28,37 @@ def refused(rows):
     return sorted((row["raw"], row["reasons"]) for row in rows if row["reasons"])
 
 
-@pytest.mark.parametrize(
-    "name, content",
-    [
-        ("plain.csv", PLAIN),
-        ("packed.csv.gz", gzip.compress(PLAIN, mtime=0)),
-        ("packed.csv.bz2", bz2.compress(PLAIN)),
-        ("mark.csv", b"\xef\xbb\xbf" + PLAIN),
-        ("windows.csv", PLAIN.replace(b"\n", b"\r\n")),
-        ("mark-windows.csv.gz", gzip.compress(b"\xef\xbb\xbf" + PLAIN.replace(b"\n", b"\r\n"), mtime=0)),
-        ("no-last-newline.csv", PLAIN.rstrip(b"\n")),
-        ("blank-lines.csv", PLAIN.replace(b"\n", b"\n\n")),
-        ("header-again.csv", PLAIN + PLAIN.split(b"\n")[0] + b"\n"),
-        ("quoted.csv", b'"u","t","e"\n"anna","2024-03-01 10:00:00","play"\n"ben",2024-03-01 10:00:01,stop\n'),
-        ("name with blank+plus%25.csv", PLAIN),
-    ],
-)
-def test_csv_in_all_its_clothes(read, make_source, name, content):
-    source = make_source(content, name=name)
+CLOTHES = {
+    "plain.csv": PLAIN,
+    "packed.csv.gz": gzip.compress(PLAIN, mtime=0),
+    "packed.csv.bz2": bz2.compress(PLAIN),
+    "mark.csv": b"\xef\xbb\xbf" + PLAIN,
+    "windows.csv": PLAIN.replace(b"\n", b"\r\n"),
+    "mark-windows.csv.gz": gzip.compress(b"\xef\xbb\xbf" + PLAIN.replace(b"\n", b"\r\n"), mtime=0),
+    "no-last-newline.csv": PLAIN.rstrip(b"\n"),
+    "blank-lines.csv": PLAIN.replace(b"\n", b"\n\n"),
+    "header-again.csv": PLAIN + PLAIN.split(b"\n")[0] + b"\n",
+    "quoted.csv": b'"u","t","e"\n"anna","2024-03-01 10:00:00","play"\n"ben",2024-03-01 10:00:01,stop\n',
+    "name with blank+plus%25.csv": PLAIN,
+}
+
+
+def test_csv_in_all_its_clothes(read, make_source, tmp_path):
+    folder = tmp_path / "log"
+    folder.mkdir()
+    for name, content in CLOTHES.items():
+        (folder / name).write_bytes(content)
+    rows = read(make_source(None))
+    assert refused(rows) == []
+    assert {row["source_file"] for row in rows} == {str(folder / name) for name in CLOTHES}
+    for name in CLOTHES:
+        assert events(row for row in rows if row["source_file"] == str(folder / name)) == WANTED, name
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CLOTHES)
+def test_csv_in_each_of_its_clothes_alone(read, make_source, name):
+    source = make_source(CLOTHES[name], name=name)
     rows = read(source)
     assert events(rows) == WANTED
     assert refused(rows) == []

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 pytestmark = pytest.mark.spark
 
 few = settings(
-    max_examples=4,
+    max_examples=10,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
     derandomize=True,
@@ -21,6 +21,19 @@ times = st.sampled_from(
     ["2024-03-01", "1709287200", "1709287200.5", "soon", "", "2030-01-01", "2024-03-01T00:00:00Z"]
 )
 rows = st.lists(st.tuples(fields, times, fields), min_size=1, max_size=25)
+
+
+LOG = [
+    ("anna", "2024-03-01", "play"),
+    ("anna", "1709251200", "play"),  # the same instant, written otherwise
+    ("two\nlines", "2024-03-01T00:00:00Z", 'say "x"'),
+    ("", "soon", "x"),
+    ("anna", "2024-03-01", "play"),
+    ("ben", "2030-01-01", "é"),
+    ("a|b", "1709287200.5", "play"),
+    ("", "soon", "x"),
+    ("anna", "2024-03-01T00:00:00Z", "play"),
+]
 
 
 def as_csv(some):
@@ -43,10 +56,18 @@ def told(found):
     )
 
 
+@pytest.mark.slow
 @few
 @given(some=rows, places=st.lists(st.integers(0, 25), max_size=3))
 def test_cutting_a_log_into_files_changes_nothing(read, make_source, tmp_path_factory, some, places):
-    folder = tmp_path_factory.mktemp("log")
+    assert_files_alike(read, make_source, tmp_path_factory.mktemp("log"), some, places)
+
+
+def test_a_log_in_three_files(read, make_source, tmp_path):
+    assert_files_alike(read, make_source, tmp_path, LOG, [2, 6])
+
+
+def assert_files_alike(read, make_source, folder, some, places):
     whole = make_source(as_csv(some), path=folder / "whole.csv")
     (folder / "parts").mkdir()
     for place, part in enumerate(cut(some, places)):
@@ -61,31 +82,27 @@ def test_cutting_a_log_into_files_changes_nothing(read, make_source, tmp_path_fa
     assert sorted(row["raw"] or "" for row in at_once) == sorted(row["raw"] or "" for row in in_parts)
 
 
+@pytest.mark.slow
 @few
 @given(
     some=st.lists(st.sampled_from(["5 5 22", "7", "a,1 2", "b,3"]), min_size=1, max_size=12, unique=False),
     places=st.lists(st.integers(0, 12), max_size=3),
 )
 def test_cutting_sequences_into_files_changes_nothing(read, make_source, tmp_path_factory, some, places):
-    folder = tmp_path_factory.mktemp("log")
+    assert_sequences_alike(read, make_source, tmp_path_factory.mktemp("log"), some, places)
+
+
+def test_sequences_in_four_files(read, make_source, tmp_path):
+    lines = ["5 5 22", "7", "a,1 2", "5 5 22", "b,3", "a,1 2", "7", "5 5 22"]
+    assert_sequences_alike(read, make_source, tmp_path, lines, [3, 3, 5])
+
+
+def assert_sequences_alike(read, make_source, folder, some, places):
     whole = make_source("\n".join(some), "sequences", path=folder / "whole")
     (folder / "parts").mkdir()
     for place, part in enumerate(cut(some, places)):
         (folder / "parts" / str(place)).write_text("\n".join(part))
     assert told(read(whole)) == told(read(make_source(None, "sequences", path=folder / "parts")))
-
-
-LOG = [
-    ("anna", "2024-03-01", "play"),
-    ("anna", "1709251200", "play"),  # the same instant, written otherwise
-    ("two\nlines", "2024-03-01T00:00:00Z", 'say "x"'),
-    ("", "soon", "x"),
-    ("anna", "2024-03-01", "play"),
-    ("ben", "2030-01-01", "é"),
-    ("a|b", "1709287200.5", "play"),
-    ("", "soon", "x"),
-    ("anna", "2024-03-01T00:00:00Z", "play"),
-]
 
 
 @pytest.mark.parametrize("dedupe, events", [("id", 3), pytest.param("none", 6, marks=pytest.mark.slow)])
@@ -96,7 +113,7 @@ def test_a_log_in_three_batches(make_source, make_config, ingest, table, tmp_pat
 
 @pytest.mark.slow
 @pytest.mark.parametrize("dedupe", ["id", "none"])
-@settings(few, max_examples=10)
+@few
 @given(some=rows, places=st.lists(st.integers(1, 25), min_size=1, max_size=2))
 def test_cutting_a_log_into_batches_changes_nothing(
     make_source, make_config, ingest, table, tmp_path_factory, dedupe, some, places

@@ -59,6 +59,10 @@ def test_block_sequences(read, data_dir):
     )
     lengths = Counter(row["entity"] for row in rows)
     assert (len(lengths), min(lengths.values()), max(lengths.values())) == (5583, 13, 47)
+
+
+@pytest.mark.slow  # in the fast tier the other blocks show it
+def test_other_block_sequences(read, data_dir):
     rows = read(
         Source.model_validate({"format": "sequences", "path": str(data_dir / "hdfs_deeplog" / "hdfs_train")})
     )
@@ -79,6 +83,7 @@ def test_help_desk_in_xes_equals_the_csv_made_of_it(read, data_dir):
     assert {row["event_id"] for row in xes} == {row["event_id"] for row in csv}
 
 
+@pytest.mark.slow  # a packed csv is read in the help desk's test too
 def test_ad_clicks_packed(read, data_dir):
     columns = {"entity": "ip", "time": "click_time", "event": "app", "label": "is_attributed"}
     rows = read(

@@ -17,7 +17,7 @@ from offbeat.errors import GuardFailed, InputRefused, UsageError
 from offbeat.packs import all_tables
 from offbeat.packs.installs.clicks import lake_clicks
 from offbeat.packs.installs.features import FEATURES, FIELDS, NEAR, add_features
-from offbeat.packs.installs.marketing import build_segments, top_segments
+from offbeat.packs.installs.marketing import build_segments, top_segments, training_end
 from offbeat.packs.installs.scoring import registry_of, score_batch
 from offbeat.packs.installs.tables import (
     BOTS,
@@ -28,7 +28,7 @@ from offbeat.packs.installs.tables import (
     TABLES,
 )
 from offbeat.tables.contract import EVALUATIONS, EVENTS
-from offbeat.tabular import load_model
+from offbeat.tabular import SavedModel, load_model
 from tests.packs.installs.test_features import clicks_of, random_clicks
 
 pytestmark = [pytest.mark.spark, pytest.mark.slow]
@@ -258,6 +258,10 @@ def test_segments_compare_what_is_expected_with_what_the_log_says_where_it_does(
     best = top_segments(cells)[0]
     assert best["best_hour"] == 9  # two clicks at 01:00 are a guess
     assert (best["installs"], best["expected_of_known"]) == (2, pytest.approx(11.0))
+    # Training ended at 01:30: of the hour in which it did, the model saw some clicks.
+    end = dt.datetime(2025, 3, 3, 1, 30, tzinfo=dt.timezone.utc)
+    saved = SavedModel("v", None, (), {"split": {"train_until": int(end.timestamp()) * 1_000_000}}, {})
+    assert top_segments(cells.where(F.col("hour") >= training_end(saved)))[0]["clicks"] == 80
 
 
 def test_the_guard_refuses_what_is_known_only_after_the_outcome(context, summary, folder):

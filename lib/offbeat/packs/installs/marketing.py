@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
+
+from offbeat.tabular import SavedModel
 
 _Z = 1.959964  # 95 %
 _LEAST_CLICKS = 50  # of a segment in words: fewer are a guess
@@ -55,6 +57,11 @@ def build_segments(scores: DataFrame, bots: DataFrame | None) -> DataFrame:
         )
         .drop("_spread", "_mean")
     )
+
+
+def training_end(saved: SavedModel) -> Column:
+    """The instant at which training ended. Of clicks before, the model saw who installed: there it expects too much."""
+    return F.timestamp_micros(F.lit(int(saved.record["split"]["train_until"])))
 
 
 def top_segments(segments: DataFrame) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ from offbeat.evaluation import run as house_evaluation
 from offbeat.packs.installs.bots import build_bots
 from offbeat.packs.installs.evaluate import evaluate_installs
 from offbeat.packs.installs.generate import write_log
-from offbeat.packs.installs.marketing import build_segments, in_words, top_segments
+from offbeat.packs.installs.marketing import build_segments, in_words, top_segments, training_end
 from offbeat.packs.installs.report import write_report
 from offbeat.packs.installs.scoring import registry_of, score_installs
 from offbeat.packs.installs.settings import Settings
@@ -25,6 +25,7 @@ from offbeat.packs.knobs import log_progress
 from offbeat.scoring import run as house_scoring
 from offbeat.tables import Lake
 from offbeat.tables.contract import ANOMALIES, EVALUATIONS, SESSION_SCORES, SESSIONS
+from offbeat.tabular import load_model
 from offbeat.training.registry import Registry
 
 
@@ -107,8 +108,10 @@ def story(lake: Lake, conf: Config) -> list[str]:
     ]
     told += _figures(lake, version)
     if lake.exists(INSTALL_SEGMENTS):
-        segments = lake.read(INSTALL_SEGMENTS).where(F.col("model_version") == version)
-        told += ["", "Best segments:", *(f"  {line}" for line in in_words(top_segments(segments)))]
+        after = F.col("hour") >= training_end(load_model(registry_of(lake, conf).path(version)))
+        segments = lake.read(INSTALL_SEGMENTS).where((F.col("model_version") == version) & after)
+        told += ["", "Best segments, of the hours after training:"]
+        told += [f"  {line}" for line in in_words(top_segments(segments))]
     sessions_model = _sessions_model(lake, conf)
     if lake.exists(BOTS) and sessions_model is not None:
         bots = lake.read(BOTS).where(F.col("model_version") == sessions_model)

@@ -10,6 +10,7 @@ from pyspark.sql import functions as F
 
 from offbeat.config import Config
 from offbeat.packs.installs import sections
+from offbeat.packs.installs.marketing import training_end
 from offbeat.packs.installs.pictures import threshold_of
 from offbeat.packs.installs.scoring import registry_of
 from offbeat.packs.installs.seen import Seen, gather
@@ -80,19 +81,20 @@ def _head(
 
 def _found(lake: Lake, seen: Seen) -> Section:
     scores = lake.read(INSTALL_SCORES).where(F.col("model_version") == seen.version)
+    later = F.col("installed").isNotNull() & (F.col("click_time") >= training_end(seen.saved))
     facts = scores.agg(
         F.count(F.lit(1)).alias("n"),
         F.sum("install_prob").alias("expected"),
-        F.count("installed").alias("labelled"),
-        F.sum(F.when(F.col("installed").isNotNull(), F.col("install_prob"))).alias("expected_of_known"),
-        F.sum("installed").alias("found"),
+        F.count_if(later).alias("labelled"),
+        F.sum(F.when(later, F.col("install_prob"))).alias("expected_of_known"),
+        F.sum(F.when(later, F.col("installed"))).alias("found"),
     ).collect()[0]
     note = "the log does not say"
     if facts["labelled"]:
-        of_them = (
-            "" if facts["labelled"] == facts["n"] else f"of the {form.count(facts['labelled'])} with a label "
+        note = (
+            f"of the {form.count(facts['labelled'])} labelled after training "
+            f"{form.number(facts['expected_of_known'])} against {form.count(facts['found'])} in the log"
         )
-        note = f"{of_them}{form.number(facts['expected_of_known'])} against {form.count(facts['found'])} in the log"
     figures = [
         KeyFigure("Clicks scored", form.count(facts["n"]), "each has a probability"),
         KeyFigure("Installs expected", form.number(facts["expected"]), note),

@@ -285,8 +285,11 @@ def _segments(seen: Seen) -> Section:
         name="segments",
         note="The interval is that of chance alone; the table install_segments holds all cells.",
     )
-    first = parts.bullets(seen.words) if seen.words else parts.missing("No app and channel has 50 clicks.")
-    return Section("segments", "For marketing", [first, table])
+    first = (
+        parts.bullets(seen.words) if seen.words else parts.missing("There, no app and channel has 50 clicks.")
+    )
+    intro = "Of the hours after training alone: of earlier clicks the model saw who installed, and expects too much."
+    return Section("segments", "For marketing", [first, table], intro=intro)
 
 
 def _bots(seen: Seen) -> Section:

@@ -9,7 +9,7 @@ from typing import Any
 from pyspark.sql import functions as F
 
 from offbeat.config import Config
-from offbeat.packs.installs.marketing import in_words, top_segments
+from offbeat.packs.installs.marketing import in_words, top_segments, training_end
 from offbeat.packs.installs.tables import BOTS, INSTALL_CHARTS, INSTALL_SEGMENTS
 from offbeat.tables import Lake
 from offbeat.tables.contract import EVALUATIONS
@@ -25,7 +25,8 @@ class Seen:
 
     Attributes:
         evaluations: rows of the test. pictures: points by picture.
-        segments: the largest cells; words: the best segments as sentences; both None where there is no table.
+        segments: of the hours after training the largest cells, None where there is no table; words: of the same
+            hours the best segments as sentences.
         bots: None where there is no table.
     """
 
@@ -65,7 +66,7 @@ def gather(lake: Lake, conf: Config, version: str, saved: SavedModel, sessions_m
         for row in points.collect():
             pictures.setdefault(row["picture"], []).append(row.asDict())
     if lake.exists(INSTALL_SEGMENTS):
-        cells = lake.read(INSTALL_SEGMENTS).where(mine)
+        cells = lake.read(INSTALL_SEGMENTS).where(mine & (F.col("hour") >= training_end(saved)))
         largest = cells.orderBy(F.desc("expected_installs"), "app", "channel", "hour").limit(_SEGMENTS)
         segments, words = [row.asDict() for row in largest.collect()], in_words(top_segments(cells))
     if lake.exists(BOTS) and sessions_model is not None:
