@@ -74,7 +74,11 @@ def test_twenty_seeds_mean_and_worst(spark, tmp_path, capsys):
         kind: one for kind, one in worst.items() if kind not in UNSEEN and one < LEAST_WORST.get(kind, 0.95)
     } == {}
     assert {kind: rate for kind, rate in rates.items() if rate > 0.001} == {}
-    assert {kind: found for kind, found in false.items() if any(n > most_false(of) for n, of in found)} == {}
+    assert {
+        kind: found
+        for kind, found in false.items()
+        if kind not in UNSEEN and any(n > most_false(of) for n, of in found)
+    } == {}
     said, right = (sum(one[place] for one in hidden) for place in (1, 2))
     assert said > 0
     assert right >= 0.8 * said

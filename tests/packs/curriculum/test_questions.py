@@ -273,3 +273,11 @@ def test_networks_and_counts_beside_each_other(spark):
         "sequence). The counts flag 1 user for a period with far too many accesses, 0 of them as the LSTM does and "
         "0 of them as the GRU does. LSTM and GRU agree on 1 user and 1 session. Nothing is odd about 0 of 2 users."
     )
+
+
+@pytest.mark.parametrize("hits, of", [(3, 281), (0, 50), (400, 20_000), (7, 7)])
+def test_what_a_share_surely_is_as_statsmodels_has_it(spark, hits, of):
+    from statsmodels.stats.proportion import proportion_confint
+
+    found = spark.range(1).select(lessons._surely_above(F.lit(hits), F.lit(of)).alias("low")).first()["low"]
+    assert found == pytest.approx(proportion_confint(hits, of, method="wilson")[0], abs=1e-5)

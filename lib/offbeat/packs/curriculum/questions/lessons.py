@@ -62,8 +62,14 @@ def lesson_activity(accesses: DataFrame, rules: Rules) -> DataFrame:
     expected = F.when(others > 0, F.col("_total") * (elsewhere + 0.5) / (others + 0.5)).otherwise(
         F.col("accesses")
     )
+    least = rules.ranked_from
+    shared = shared.withColumn("_sure", _surely_above(F.col("accesses"), F.col("_total")))
     judged = shared.withColumns(
-        {"expected": expected, "others_highest": _highest_elsewhere(page, rules.ranked_from)}
+        {
+            "expected": expected,
+            "others_highest": _highest_elsewhere("share", page, least),
+            "_others_sure": _highest_elsewhere("_sure", page, least),
+        }
     )
     judged = keep(judged.withColumn("ratio", (F.col("accesses") + 1) / (F.col("expected") + 1)))
     tested = add_q_value(keep(_tested(judged.where("NOT _foreign"))))
@@ -72,19 +78,26 @@ def lesson_activity(accesses: DataFrame, rules: Rules) -> DataFrame:
     far = (
         (F.col("q_value") <= rules.false_discoveries)
         & (F.col("ratio") >= rules.far_more)
-        & (F.col("share") >= 1.5 * F.coalesce("others_highest", F.lit(0.0)))
+        & (F.col("share") >= 1.5 * F.coalesce("_others_sure", F.lit(0.0)))
         & (F.col("users") >= 3)  # noqa: PLR2004 - one or two people are no cohort
     )
     return with_q.withColumn("far_more", far)
 
 
-def _highest_elsewhere(page: WindowSpec, least: int) -> Column:
-    """The highest share of the page among the program's other cohorts that have accesses enough."""
-    shares = F.collect_list(F.struct("share", "cohort", "_total")).over(page)
+def _highest_elsewhere(measure: str, page: WindowSpec, least: int) -> Column:
+    """The highest value of the page's measure among the program's other cohorts that have accesses enough."""
+    values = F.collect_list(F.struct(measure, "cohort", "_total")).over(page)
     others = F.filter(
-        shares, lambda one: (one["cohort"] != F.col("cohort")) & (one["_total"] >= F.lit(least))
+        values, lambda one: (one["cohort"] != F.col("cohort")) & (one["_total"] >= F.lit(least))
     )
-    return F.array_max(F.transform(others, lambda one: one["share"]))
+    return F.array_max(F.transform(others, lambda one: one[measure]))
+
+
+def _surely_above(hits: Column, of: Column) -> Column:
+    """Lower end of Wilson's 95 % interval of a share: three of a small cohort's few accesses may be chance."""
+    z, share = 1.96, hits / of
+    spread = z * F.sqrt(share * (1 - share) / of + z * z / (4 * of * of))
+    return (share + z * z / (2 * of) - spread) / (1 + z * z / of)
 
 
 def _tested(judged: DataFrame) -> DataFrame:
