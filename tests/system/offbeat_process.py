@@ -14,10 +14,14 @@ ROOT = Path(__file__).parents[2]
 LIMIT_S = 280
 
 
-def with_plain_plans() -> str:
-    """Java's options for processes on small logs, for which compiling the plans is a good part of what they cost."""
+def with_plain_plans() -> dict[str, str]:
+    """Surroundings of processes on small logs, for which compiling the plans is a good part of what they cost."""
     plain = [f"-D{key}={value}" for key, value in INTERPRETED.items()]
-    return " ".join([os.environ.get("OFFBEAT_JAVA_OPTIONS", ""), *plain])
+    return os.environ | {
+        "OFFBEAT_CORES": "2",
+        "OFFBEAT_DRIVER_MEMORY": "1g",
+        "OFFBEAT_JAVA_OPTIONS": " ".join([os.environ.get("OFFBEAT_JAVA_OPTIONS", ""), *plain]),
+    }
 
 
 def offbeat(*args: str | Path, limit_s: float = LIMIT_S) -> subprocess.CompletedProcess[str]:

@@ -100,12 +100,17 @@ def add_next_file(config: Path) -> bool:
     return True
 
 
+def go_with_next_file(config: Path, spark: Any = None) -> None:
+    """All the way with the first file, then again with the next one, where that has not been there."""
+    conf = Config.load(config)
+    go_all_the_way(conf, spark)
+    if add_next_file(config):
+        go_all_the_way(conf, spark)
+
+
 if __name__ == "__main__":
     config, point = Path(sys.argv[1]), sys.argv[2]
     death = Death(point)
     instrument(death)
-    conf = Config.load(config)
-    go_all_the_way(conf)
-    if add_next_file(config):
-        go_all_the_way(conf)
+    go_with_next_file(config)
     print(" ".join(death.passed))

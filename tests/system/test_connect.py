@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -78,9 +77,7 @@ def assert_same_tables(here: Path, there: Path) -> None:
 def one_way(
     lake: str, folder: Path, log: Path, *settings: str, remote: str | None = None
 ) -> subprocess.Popen:
-    env = os.environ | {"OFFBEAT_CORES": "2", "OFFBEAT_DRIVER_MEMORY": "1g"}
-    env |= {"OFFBEAT_JAVA_OPTIONS": with_plain_plans()}
-    env |= {"SPARK_REMOTE": remote} if remote else {}
+    env = with_plain_plans() | ({"SPARK_REMOTE": remote} if remote else {})
     command = [sys.executable, "-m", "tests.system.steps_one_way", lake, folder, log, *settings]
     return subprocess.Popen(
         command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

@@ -21,7 +21,7 @@ import pytest
 from offbeat import steps
 from offbeat.config import Config
 from tests.system.offbeat_process import ROOT, with_plain_plans
-from tests.system.steps_and_die import RUN_DATE, add_next_file, go_all_the_way
+from tests.system.steps_and_die import RUN_DATE, add_next_file, go_with_next_file
 
 pytestmark = [pytest.mark.system, pytest.mark.spark]
 
@@ -86,20 +86,12 @@ def a_log(folder: Path) -> Path:
     return folder
 
 
-def surroundings() -> dict[str, str]:
-    return os.environ | {
-        "OFFBEAT_CORES": "2",
-        "OFFBEAT_DRIVER_MEMORY": "1g",
-        "OFFBEAT_JAVA_OPTIONS": with_plain_plans(),
-    }
-
-
 def go(folder: Path, point: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "tests.system.steps_and_die", folder / "c.yaml", point]
     return subprocess.run(
         command,
         cwd=ROOT,
-        env=surroundings(),
+        env=with_plain_plans(),
         timeout=LIMIT_S,
         capture_output=True,
         text=True,
@@ -111,14 +103,6 @@ def finish(folder: Path) -> str:
     done = go(folder, "never")
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()[-1]
-
-
-def finish_here(spark, folder: Path) -> None:
-    """As `finish`, in the tests' own session, which is warm: what a killed process left is on the disk."""
-    conf = Config.load(folder / "c.yaml")
-    go_all_the_way(conf, spark)
-    if add_next_file(folder / "c.yaml"):
-        go_all_the_way(conf, spark)
 
 
 def tables(folder: Path) -> dict[str, list[dict]]:
@@ -180,7 +164,7 @@ class Streaming:
         self.process = subprocess.Popen(
             command,
             cwd=ROOT,
-            env=surroundings(),
+            env=with_plain_plans(),
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
@@ -248,7 +232,7 @@ def test_killed_at_every_point_between_two_commits(spark, undisturbed, way, tmp_
         folder = a_log(tmp_path / str(number))
         died = go(folder, point)
         assert died.returncode == -signal.SIGKILL, f"{point}: {died.stderr}"
-        finish_here(spark, folder)
+        go_with_next_file(folder / "c.yaml", spark)  # in a warm session: what was left is on the disk
         assert_equal(folder, undisturbed[0])
         shutil.rmtree(folder)
         print(f"{number}: killed at {point}, the tables are equal", flush=True)
@@ -265,6 +249,6 @@ def test_fifty_kills_at_random_moments(spark, undisturbed, way, tmp_path):
         folder = a_log(tmp_path / str(kills))
         for _ in range(5):
             kills += go(folder, f"second:{rng.uniform(0.1, 1) * whole_s:.2f}").returncode == -signal.SIGKILL
-        finish_here(spark, folder)
+        go_with_next_file(folder / "c.yaml", spark)  # in a warm session: what was left is on the disk
         assert_equal(folder, undisturbed[0])
         print(f"{kills} kills: the tables are equal", flush=True)
